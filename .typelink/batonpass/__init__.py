@@ -1,0 +1,1 @@
+../../src/batonpass/__init__.py

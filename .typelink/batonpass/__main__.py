@@ -1,0 +1,1 @@
+../../src/batonpass/__main__.py

@@ -1,0 +1,62 @@
+"""Records <-> JSON bytes. Unknown fields are ignored and missing ones take their defaults, so that old and new releases get along;
+a file of a newer *format* is refused, because its meaning may have changed.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from cattrs import BaseValidationError
+from cattrs.preconf.json import make_converter
+
+from batonpass.core.errors import FormatError
+from batonpass.core.model.run import FORMAT
+
+T = TypeVar("T")
+
+
+def _write_time(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _read_time(value: Any, _: Any) -> datetime:
+    parsed = datetime.fromisoformat(str(value))
+    if parsed.tzinfo is None:
+        raise ValueError(f"a time without a zone: {value!r}")
+    return parsed.astimezone(UTC)
+
+
+def _read_number_or_word(value: Any, _: Any) -> float | str:
+    return value if isinstance(value, str) else float(value)
+
+
+_converter = make_converter()
+_converter.register_unstructure_hook(datetime, _write_time)
+_converter.register_structure_hook(datetime, _read_time)
+_converter.register_structure_hook(float | str, _read_number_or_word)
+
+
+def encode(record: Any) -> bytes:
+    """A dataclass of `core.model` as indented JSON, ending in a newline; times are ISO 8601 in UTC. ValueError on NaN or infinity."""
+    tree = _converter.unstructure(record)
+    return (json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def decode(kind: type[T], data: bytes, *, key: str = "") -> T:
+    """The record that `data` holds. FormatError with the file's key when it holds none, or a newer format."""
+    try:
+        tree = json.loads(data)
+        version = tree.get("format", FORMAT) if isinstance(tree, dict) else None
+        if isinstance(version, int) and version > FORMAT:
+            raise FormatError(
+                f"{key or kind.__name__} was written by a newer version of Batonpass (format {version}, this one reads {FORMAT})",
+                hint="update Batonpass on this machine: pip install -U with the wheel in the store's agent folder",
+            )
+        return _converter.structure(tree, kind)
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError, BaseValidationError) as error:
+        raise FormatError(
+            f"{key or kind.__name__} is not what its name promises ({type(error).__name__})",
+            hint="the file may be damaged, cut off or edited; it was left as it is",
+        ) from error

@@ -1,0 +1,29 @@
+"""The records of Batonpass: what stands in the files of a run, as frozen dataclasses. `core.codec` turns them into JSON and back."""
+
+from batonpass.core.model.account import Account, Note
+from batonpass.core.model.checkpoint import CheckpointListing, FileEntry, Manifest, TensorEntry
+from batonpass.core.model.machine import Gpu, GpuSample, Host
+from batonpass.core.model.run import Annotations, Head, Root, RunInfo
+from batonpass.core.model.session import End, EndKind, MetricTail, ResumeRecord, Segment, Session
+
+__all__ = [
+    "Account",
+    "Annotations",
+    "CheckpointListing",
+    "End",
+    "EndKind",
+    "FileEntry",
+    "Gpu",
+    "GpuSample",
+    "Head",
+    "Host",
+    "Manifest",
+    "MetricTail",
+    "Note",
+    "ResumeRecord",
+    "Root",
+    "RunInfo",
+    "Segment",
+    "Session",
+    "TensorEntry",
+]

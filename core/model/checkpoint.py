@@ -1,0 +1,96 @@
+"""A checkpoint: files and the manifest that describes every byte of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from batonpass.core.model.run import FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of a checkpoint. Its bytes lie in the pool of the run, under a name made of their hash."""
+
+    name: str
+    """Relative POSIX path inside the checkpoint, as "model.safetensors"."""
+    pool: str
+    """Name inside `files/`; empty until the mirror has given it one."""
+    size_bytes: int
+    sha256: str
+    md5: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TensorEntry:
+    """One tensor: which file, its name in it, dtype as safetensors writes it ("F32"), shape, and the sha256 of its bytes."""
+
+    file: str
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """`checkpoints/<step>-<session>-<attempt>.json`, written after all its files."""
+
+    run_id: str
+    session: str
+    attempt: int
+    step: int
+    epoch: float
+    created_at: datetime
+    files: tuple[FileEntry, ...]
+    term: int = 0
+    parent: str | None = None
+    """Key of the checkpoint before it in the lineage."""
+    metric_rows: int = 0
+    """Rows the session had logged when the state was captured; later rows are not part of it."""
+    trained_s: float = 0.0
+    """`Session.trained_s` when the state was captured, in seconds."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """The newest value of each metric at that moment."""
+    tensors: tuple[TensorEntry, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    """The position in the data; `core.training` writes and reads it."""
+    missing: tuple[str, ...] = ()
+    """What could not be stored, one sentence each. Not empty makes the checkpoint PARTIAL."""
+    kind: str = "training"
+    """"training" (our own plain files) or "watched" (another trainer's files, byte for byte)."""
+    format: int = FORMAT
+
+    @property
+    def size_bytes(self) -> int:
+        """Sum of its files, in bytes."""
+        return sum(f.size_bytes for f in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointListing:
+    """A published checkpoint, as its session's file lists it."""
+
+    key: str
+    """Key of the manifest, relative to the root."""
+    step: int
+    attempt: int
+    epoch: float
+    created_at: datetime
+    published_at: datetime
+    size_bytes: int
+    manifest_sha256: str
+    metric_rows: int
+    trained_s: float
+    proven: bool
+    """The store's own answer equalled the manifest for every file (verified). False on a mount: handed over."""
+    missing: tuple[str, ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict)
+    parent: str | None = None
+    id: str | None = None
+    """The store's id of the manifest, where there are ids."""
+    owner: str | None = None
+    """Who owns (and pays for) the bytes, where the store says so."""

@@ -1,0 +1,163 @@
+"""Every name and path of the format on the store, made and parsed here and nowhere else.
+
+Names are legal on Windows, macOS, Linux and Drive: lower-case ASCII letters, digits, "-", "_" and "."; never a path that escapes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import unicodedata
+from datetime import datetime
+
+from batonpass.core.errors import FormatError
+
+ROOT_FILE = "batonpass.json"
+AGENT_FOLDER = "agent/"
+ACCOUNTS_FOLDER = "accounts/"
+RUNS_FOLDER = "runs/"
+
+_RESERVED = {"con", "prn", "aux", "nul", *(f"com{i}" for i in range(10)), *(f"lpt{i}" for i in range(10))}
+_SAFE_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
+
+
+def slugify(text: str, *, limit: int = 40) -> str:
+    """A file name made of any text: ASCII, lower case, never empty, never reserved on Windows.
+
+    >>> slugify("Cats & dogs / v2")
+    'cats-dogs-v2'
+    >>> slugify("../..")
+    'run'
+    """
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")[:limit].strip("-")
+    return f"{slug}-run" if slug in _RESERVED else slug or "run"
+
+
+def label_file_name(label: str) -> str:
+    """A file name for an account's label: readable, and different for labels that only look alike.
+
+    >>> label_file_name("school")
+    'school-d64debd9.json'
+    """
+    digest = hashlib.sha256(label.encode()).hexdigest()[:8]
+    return f"{slugify(label)}-{digest}.json"
+
+
+def new_run_id() -> str:
+    """Eight random hexadecimal digits."""
+    return secrets.token_hex(4)
+
+
+def new_root_id() -> str:
+    """Twelve random hexadecimal digits."""
+    return secrets.token_hex(6)
+
+
+def new_session_id(now: datetime) -> str:
+    """Sorts by start time and never repeats: "20261123t075438-1f2e3d"."""
+    return f"{now:%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
+
+
+def check_part(part: str) -> str:
+    """One path part that came from a store; FormatError if it could lead anywhere else."""
+    if not _SAFE_PART.fullmatch(part) or ".." in part or part.split(".", maxsplit=1)[0].lower() in _RESERVED:
+        raise FormatError(f"not a name of the format: {part!r}", hint="the file may be damaged or not ours")
+    return part
+
+
+def check_key(key: str) -> str:
+    """A whole key that came from a store; FormatError if it leaves the root."""
+    for part in key.split("/"):
+        check_part(part)
+    return key
+
+
+def run_folder(slug: str, run_id: str) -> str:
+    """The folder of a run, ending in "/"."""
+    return f"{RUNS_FOLDER}{check_part(slug)}-{check_part(run_id)}/"
+
+
+def parse_run_folder(name: str) -> tuple[str, str] | None:
+    """(slug, run id) of a folder directly under `runs/`, or None if it is not one of ours."""
+    match = re.fullmatch(r"([a-z0-9][a-z0-9-]*)-([0-9a-f]{8})", name)
+    return (match[1], match[2]) if match else None
+
+
+def run_file(folder: str) -> str:
+    """Key of `run.json`."""
+    return f"{folder}run.json"
+
+
+def head_file(folder: str) -> str:
+    """Key of `head.json`."""
+    return f"{folder}head.json"
+
+
+def annotations_file(folder: str) -> str:
+    """Key of `annotations.json`."""
+    return f"{folder}annotations.json"
+
+
+def notes_folder(folder: str) -> str:
+    """Folder of a run's notes, one file each."""
+    return f"{folder}notes/"
+
+
+def session_file(folder: str, session: str) -> str:
+    """Key of a session's file."""
+    return f"{folder}sessions/{check_part(session)}.json"
+
+
+def segment_file(folder: str, session: str, number: int) -> str:
+    """Key of a sealed metric segment."""
+    return f"{folder}metrics/{check_part(session)}-{number}.parquet"
+
+
+def checkpoint_name(step: int, session: str, attempt: int) -> str:
+    """Name of a checkpoint, on the store and on the local disk."""
+    return f"{step}-{check_part(session)}-{attempt}"
+
+
+def manifest_file(folder: str, step: int, session: str, attempt: int) -> str:
+    """Key of a checkpoint's manifest."""
+    return f"{folder}checkpoints/{checkpoint_name(step, session, attempt)}.json"
+
+
+def pool_name(step: int, name: str, sha256: str) -> str:
+    """Name of a file in the content-addressed pool, made of the step it first appeared at, its own name and its hash.
+
+    >>> pool_name(100, "model.safetensors", "ab" * 32)
+    '100-model-abababab.safetensors'
+    """
+    flat = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "file"
+    stem, dot, extension = flat.rpartition(".")
+    if not dot:
+        stem, extension = flat, "bin"
+    return f"{step}-{stem[:80]}-{sha256[:8]}.{extension[:20]}"
+
+
+def pool_file(folder: str, pool: str) -> str:
+    """Key of a file in the pool."""
+    return f"{folder}files/{check_part(pool)}"
+
+
+def receipt_file(folder: str, reader: str) -> str:
+    """Key of what one reader has proven."""
+    return f"{folder}receipts/{check_part(reader)}.json"
+
+
+def deletions_file(folder: str, app: str) -> str:
+    """Key of what one app asks to remove."""
+    return f"{folder}deletions/{check_part(app)}.json"
+
+
+def account_file(label: str) -> str:
+    """Key of an account's file."""
+    return f"{ACCOUNTS_FOLDER}{label_file_name(label)}"
+
+
+def account_notes_folder(label: str) -> str:
+    """Folder of an account's notes, one file each."""
+    return f"{ACCOUNTS_FOLDER}{label_file_name(label).removesuffix('.json')}/"

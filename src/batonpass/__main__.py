@@ -1,0 +1,1 @@
+"""`python -m batonpass`: the command line."""

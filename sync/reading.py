@@ -1,0 +1,132 @@
+"""Reads what a store holds about runs: by the front door, the command line and the app alike. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from batonpass.core import naming
+from batonpass.core.codec import decode
+from batonpass.core.errors import AmbiguousRunError, FormatError, NotFoundError, RunNotFoundError
+from batonpass.core.model import Annotations, Head, Manifest, Root, RunInfo, Session
+from batonpass.core.storage import ObjectInfo, Store
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFile:
+    """A session's record and what the store says of its file (`info.modified` is the heartbeat by the store's clock)."""
+
+    session: Session
+    info: ObjectInfo
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """Everything small that a run's folder holds. `broken` names the files that could not be read, one sentence each."""
+
+    folder: str
+    info: RunInfo
+    head: Head
+    head_version: str
+    annotations: Annotations
+    sessions: tuple[SessionFile, ...]
+    read_at: datetime
+    """The store's clock when this was read."""
+    broken: tuple[str, ...] = field(default=())
+
+    def session(self, session_id: str) -> SessionFile | None:
+        """The file of one session, if it was there."""
+        return next((s for s in self.sessions if s.session.id == session_id), None)
+
+
+def read_root(store: Store) -> Root:
+    """`batonpass.json`. NotFoundError where the root has none yet."""
+    return decode(Root, store.get(naming.ROOT_FILE), key=naming.ROOT_FILE)
+
+
+def list_run_folders(store: Store) -> list[str]:
+    """The folder of every run, each ending in "/"; anything that is not named like a run is passed over."""
+    names = store.list_folders(naming.RUNS_FOLDER)
+    return [f"{naming.RUNS_FOLDER}{name}/" for name in names if naming.parse_run_folder(name)]
+
+
+def find_run_folder(store: Store, wanted: str, *, run_id: str | None = None) -> str:
+    """The folder of the run that `wanted` names: its id, its folder's name, its slug, or the name as typed.
+
+    RunNotFoundError lists what is there; AmbiguousRunError names each run that answers.
+    """
+    found = []
+    folders = list_run_folders(store)
+    for folder in folders:
+        name = folder.removeprefix(naming.RUNS_FOLDER).rstrip("/")
+        parsed = naming.parse_run_folder(name)
+        if parsed is None:
+            continue
+        slug, folder_id = parsed
+        if (run_id is not None and folder_id == run_id) or (
+            (run_id is None and wanted in (name, folder_id, slug))
+            or (run_id is None and slug == naming.slugify(wanted))
+        ):
+            found.append(folder)
+    if len(found) == 1:
+        return found[0]
+    names = [f.removeprefix(naming.RUNS_FOLDER).rstrip("/") for f in (found or folders)]
+    if found:
+        raise AmbiguousRunError(
+            f"{len(found)} runs answer to {wanted!r}: {', '.join(names)}",
+            hint="name one by its id, the eight characters at the end",
+        )
+    there = f"there are: {', '.join(names[:10])}{' ...' if len(names) > 10 else ''}" if names else "it holds no run yet"
+    raise RunNotFoundError(f"no run {run_id or wanted!r} on {store.url}; {there}", hint="check the name and the store")
+
+
+def read_run(store: Store, folder: str) -> RunFiles:
+    """Everything small that a run's folder holds. FormatError when `run.json` or `head.json` cannot be read; a session or an
+    annotation that cannot be read is named in `broken` and left out.
+    """
+    info = decode(RunInfo, store.get(naming.run_file(folder)), key=naming.run_file(folder))
+    head, head_version = read_head(store, folder)
+    broken: list[str] = []
+    annotations = Annotations()
+    try:
+        annotations = decode(
+            Annotations, store.get(naming.annotations_file(folder)), key=naming.annotations_file(folder)
+        )
+    except NotFoundError:
+        pass
+    except FormatError as error:
+        broken.append(error.message)
+    sessions = tuple(_read_sessions(store, folder, head, broken))
+    return RunFiles(folder, info, head, head_version, annotations, sessions, store.now(), tuple(broken))
+
+
+def read_head(store: Store, folder: str) -> tuple[Head, str]:
+    """`head.json` and the version to compare and swap against."""
+    key = naming.head_file(folder)
+    version = store.stat(key).version
+    return decode(Head, store.get(key), key=key), version
+
+
+def read_session(store: Store, folder: str, session_id: str, *, store_id: str | None = None) -> SessionFile:
+    """One session's file; NotFoundError where it has not arrived."""
+    key = naming.session_file(folder, session_id)
+    info = store.stat(key, store_id=store_id)
+    return SessionFile(decode(Session, store.get(key, store_id=store_id or info.id), key=key), info)
+
+
+def read_manifest(store: Store, key: str, *, store_id: str | None = None) -> Manifest:
+    """One checkpoint's manifest; its keys and names are checked, because it may come from someone else's store."""
+    manifest = decode(Manifest, store.get(naming.check_key(key), store_id=store_id), key=key)
+    for entry in manifest.files:
+        naming.check_part(entry.pool)
+        naming.check_key(entry.name)
+    return manifest
+
+
+def _read_sessions(store: Store, folder: str, head: Head, broken: list[str]) -> Iterable[SessionFile]:
+    for session_id in head.sessions:
+        try:
+            yield read_session(store, folder, session_id, store_id=head.session_ids.get(session_id))
+        except (NotFoundError, FormatError) as error:
+            broken.append(f"session {session_id}: {error.message}")

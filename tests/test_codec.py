@@ -1,0 +1,42 @@
+"""Records survive JSON; what is not a record is refused with a hint."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from batonpass.core.codec import decode, encode
+from batonpass.core.errors import FormatError
+from batonpass.core.model import End, EndKind, Host, MetricTail, Session
+
+NOW = datetime(2026, 11, 23, 7, 54, 38, 123000, tzinfo=UTC)
+SESSION = Session(
+    id="20261123t075438-1f2e3d",
+    run_id="0011aabb",
+    term=1,
+    account='say "hi"/\n</script>',
+    host=Host("colab", "m", "1-2"),
+    started_at=NOW,
+    heartbeat_at=NOW,
+    tail=MetricTail(("loss",), ((0, 1, 0.5, 1.0, 0, "NaN"), (1, 1, 0.5, 1.0, 0, 2.5))),
+    end=End(EndKind.FAILED, NOW, "boom"),
+)
+
+
+def test_a_session_comes_back_as_it_was_written():
+    assert decode(Session, encode(SESSION)) == SESSION
+
+
+def test_a_field_of_a_later_release_is_ignored():
+    assert decode(Session, encode(SESSION).replace(b'{\n "id"', b'{\n "mood": {"x": [1]},\n "id"')) == SESSION
+
+
+def test_a_newer_format_is_refused_with_a_hint():
+    with pytest.raises(FormatError, match="newer version") as caught:
+        decode(Session, encode(SESSION).replace(b'"format": 1', b'"format": 99'))
+    assert "Update" in caught.value.hint or "update" in caught.value.hint
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'{"id": 1}', b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_record_is_a_format_error_and_nothing_else(data):
+    with pytest.raises(FormatError):
+        decode(Session, data, key="sessions/x.json")
