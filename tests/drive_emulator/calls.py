@@ -1,0 +1,147 @@
+"""From a request to its answer: which call it is, whether it may, what goes wrong with it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import threading
+import time
+from collections.abc import Callable
+
+from drive_emulator import files, media
+from drive_emulator.accounts import Grant
+from drive_emulator.answers import Answer, DriveError, error, html_page
+from drive_emulator.exchange import Dropped, Exchange
+from drive_emulator.faults import Fault, Faults
+from drive_emulator.sign_in import SignIn
+from drive_emulator.storage import Storage
+from drive_emulator.uploads import Uploads
+
+_ROUTES = (
+    ("POST", r"/token", "token"),
+    ("GET", r"/auth", "sign_in.page"),
+    ("PUT", r"/upload/drive/v2/files\?session", "upload.put"),
+    ("POST", r"/upload/drive/v2/files", "files.insert"),
+    ("PUT", r"/upload/drive/v2/files/[^/]+", "files.update"),
+    ("GET", r"/drive/v2/about", "about.get"),
+    ("GET", r"/drive/v2/files/generateIds", "files.generateIds"),
+    ("GET", r"/drive/v2/files", "files.list"),
+    ("POST", r"/drive/v2/files", "files.insert"),
+    ("GET", r"/drive/v2/files/[^/]+\?media", "media.get"),
+    ("GET", r"/drive/v2/files/[^/]+", "files.get"),
+    ("PUT|PATCH", r"/drive/v2/files/[^/]+", "files.update"),
+    ("DELETE", r"/drive/v2/files/[^/]+", "files.delete"),
+    ("POST", r"/drive/v2/files/[^/]+/(un)?trash", "files.trash"),
+    ("GET", r"/drive/v2/files/[^/]+/permissions", "permissions.list"),
+    ("POST", r"/drive/v2/files/[^/]+/permissions", "permissions.insert"),
+)
+_READS = {"about.get", "files.generateIds", "files.list", "media.get", "files.get", "permissions.list"}
+
+
+def name_call(exchange: Exchange) -> str | None:
+    """As "files.list"; None for what is no call of the API."""
+    path = exchange.path
+    if "upload_id" in exchange.query:
+        path += "?session"
+    elif exchange.query.get("alt") == "media":
+        path += "?media"
+    matches = (n for method, route, n in _ROUTES if re.fullmatch(method, exchange.method) and re.fullmatch(route, path))
+    return next(matches, None)
+
+
+class Calls:
+    def __init__(self, storage: Storage, faults: Faults) -> None:
+        self.storage = storage
+        self.faults = faults
+        self.uploads = Uploads(storage)
+        self.sign_in = SignIn(storage)
+        self.latency_s = 0.0
+        self.stopping = threading.Event()
+
+    def answer(self, op: str, exchange: Exchange) -> Answer:
+        if self.latency_s:
+            self.stopping.wait(self.latency_s)
+        fault = self.faults.take(op)
+        try:
+            answer = self._strike(fault, op, exchange) if fault else self._call(op, exchange)
+        except DriveError as failure:
+            exchange.body.drain()
+            answer = failure.answer
+        return answer
+
+    def _strike(self, fault: Fault, op: str, exchange: Exchange) -> Answer:
+        if fault.kind == "stall":
+            self.stopping.wait(fault.for_s)
+            raise Dropped
+        if fault.kind == "reset":
+            return self._reset(fault, op, exchange)
+        if fault.kind in ("answer", "gone"):
+            if fault.kind == "gone":
+                self.uploads.forget(exchange)
+            elif op == "upload.put" and fault.after_bytes:
+                self.uploads.put(exchange, keep_bytes=fault.after_bytes)
+            exchange.body.drain()
+            return _worded(fault)
+        if fault.kind == "short":
+            return self.uploads.put(exchange, keep_bytes=fault.keep_bytes)
+        answer = self._call(op, exchange)
+        if fault.kind == "wrong_md5":
+            self._spoil(exchange)
+            return self._call("files.get", exchange) if op == "files.get" else answer
+        if answer.status < 400 and fault.status == 0:
+            raise Dropped
+        return answer if answer.status >= 400 else _worded(fault)
+
+    def _reset(self, fault: Fault, op: str, exchange: Exchange) -> Answer:
+        if op == "media.get":
+            answer = self._call(op, exchange)
+            return dataclasses.replace(answer, cut_after=fault.after_bytes)
+        exchange.body.cut_after = fault.after_bytes
+        if op == "upload.put":
+            self.uploads.put(exchange)
+        raise Dropped
+
+    def _spoil(self, exchange: Exchange) -> None:
+        with self.storage.lock:
+            newest = self.storage.files.get(exchange.parts[3]) if len(exchange.parts) > 3 else None
+            newest = newest or max(self.storage.files.values(), key=lambda f: f.modified)
+            if newest.blob is not None:
+                newest.blob = dataclasses.replace(newest.blob, md5="0" * 32, sha256="0" * 64)
+
+    def _call(self, op: str, exchange: Exchange) -> Answer:
+        if op == "token":
+            return self.sign_in.token(exchange)
+        if op == "sign_in.page":
+            return self.sign_in.page(exchange)
+        if op == "upload.put":
+            return self.uploads.put(exchange)
+        grant = self.storage.accounts.by_header(exchange.headers.get("Authorization"), time.monotonic())
+        if not (grant.may_read() if op in _READS else grant.may_write()):
+            raise DriveError(403, "insufficientPermissions", "Request had insufficient authentication scopes.")
+        if exchange.parts[0] == "upload":
+            upload = self.uploads.insert if op == "files.insert" else self.uploads.update
+            return upload(exchange, grant)
+        return _CALLS[op](exchange, self.storage, grant)
+
+
+def _worded(fault: Fault) -> Answer:
+    status = fault.status or 503
+    answer = html_page(status) if fault.html else error(status, fault.reason, f"{fault.reason} (as the test asked)")
+    if fault.retry_after_s is not None:
+        answer.headers["Retry-After"] = f"{fault.retry_after_s:g}"
+    return answer
+
+
+_CALLS: dict[str, Callable[[Exchange, Storage, Grant], Answer]] = {
+    "about.get": files.about,
+    "files.generateIds": files.generate_ids,
+    "files.list": files.find_all,
+    "files.insert": files.insert,
+    "files.get": files.get,
+    "files.update": files.change,
+    "files.delete": files.delete,
+    "files.trash": files.set_trash,
+    "media.get": media.download,
+    "permissions.list": files.permissions,
+    "permissions.insert": files.add_permission,
+}

@@ -1,0 +1,101 @@
+"""How a test tells the emulator what to do: POST /_control/<verb> with a JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from drive_emulator.answers import Answer, as_json
+from drive_emulator.calls import Calls
+from drive_emulator.exchange import Exchange
+from drive_emulator.faults import Fault
+from drive_emulator.log import Log
+
+
+class Control:
+    def __init__(self, calls: Calls, log: Log) -> None:
+        self.calls = calls
+        self.log = log
+        self.storage = calls.storage
+
+    def answer(self, exchange: Exchange) -> Answer:
+        verb = exchange.parts[1]
+        work: Callable[..., Any] = getattr(self, f"do_{verb}")
+        with self.storage.lock:
+            return as_json(work(**exchange.json()))
+
+    def do_grant(self, account: str, client_id: str, scopes: list[str], expires_s: int = 3600) -> dict[str, Any]:
+        """A person has said yes: the refresh token that the client holds from then on."""
+        grant = self.storage.accounts.grant(account, client_id, scopes, expires_s)
+        return {"refresh_token": grant.refresh_token}
+
+    def do_revoke(self, refresh_token: str) -> None:
+        self.storage.accounts.grants[refresh_token].revoked = True
+
+    def do_expire_tokens(self) -> None:
+        """Every access token stops working; refresh tokens go on."""
+        self.storage.accounts.tokens.clear()
+
+    def do_account(self, email: str, quota_bytes: int) -> None:
+        self.storage.accounts.account(email).quota_bytes = quota_bytes
+
+    def do_settings(
+        self, list_lag_s: float | None = None, latency_s: float | None = None, clock_skew_s: float | None = None
+    ) -> None:
+        if list_lag_s is not None:
+            self.storage.list_lag_s = list_lag_s
+        if latency_s is not None:
+            self.calls.latency_s = latency_s
+        if clock_skew_s is not None:
+            self.storage.clock_skew_s = clock_skew_s
+
+    def do_fault(self, **fields: Any) -> None:
+        self.calls.faults.add(Fault(**fields))
+
+    def do_clear_faults(self) -> None:
+        self.calls.faults.clear()
+
+    def do_seed(self, seed: int) -> None:
+        self.calls.faults.random.seed(seed)
+
+    def do_struck(self) -> dict[str, int]:
+        """How often each kind of fault has struck: a test proves with it that its fault was met."""
+        return self.calls.faults.struck
+
+    def do_log(self) -> dict[str, Any]:
+        return self.log.numbers()
+
+    def do_reset_log(self) -> None:
+        self.log.reset()
+
+    def do_files(self) -> list[dict[str, Any]]:
+        """Everything there is, whoever owns it."""
+        return [
+            {
+                "id": f.id,
+                "title": f.title,
+                "parents": f.parents,
+                "mime_type": f.mime_type,
+                "owner": f.owner,
+                "size": f.blob.size if f.blob else None,
+                "md5": f.blob.md5 if f.blob else None,
+                "trashed": self.storage.is_trashed(f),
+                "version": f.version,
+                "client_id": f.client_id,
+            }
+            for f in self.storage.files.values()
+        ]
+
+    def do_hide(self, file_id: str, for_s: float) -> None:
+        """Lists leave this file out for so long."""
+        import time
+
+        self.storage.files[file_id].listed_from = time.monotonic() + for_s
+
+    def do_corrupt(self, file_id: str, at: int = 0) -> None:
+        """One byte of the content changes; its checksums stay as they were."""
+        blob = self.storage.files[file_id].blob
+        assert blob is not None
+        content = bytearray(blob.path.read_bytes())
+        content[at] ^= 1
+        blob.path.write_bytes(content)

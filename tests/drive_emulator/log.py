@@ -1,0 +1,40 @@
+"""Numbers about what went over the wire."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import Any
+
+
+class Log:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        with self._lock:
+            self.requests = 0
+            self.bytes_in = 0
+            self.bytes_out = 0
+            self.by_op: Counter[str] = Counter()
+            self.by_status: Counter[str] = Counter()
+
+    def add(self, op: str, status: int, bytes_in: int, bytes_out: int) -> None:
+        """One call; bytes are those of bodies. Status 0: no answer was sent."""
+        with self._lock:
+            self.requests += 1
+            self.bytes_in += bytes_in
+            self.bytes_out += bytes_out
+            self.by_op[op] += 1
+            self.by_status[str(status)] += 1
+
+    def numbers(self) -> dict[str, Any]:
+        with self._lock:
+            return {
+                "requests": self.requests,
+                "bytes_in": self.bytes_in,
+                "bytes_out": self.bytes_out,
+                "by_op": dict(self.by_op),
+                "by_status": dict(self.by_status),
+            }

@@ -1,0 +1,55 @@
+"""OAuth: the page where a person says yes, and the token endpoint."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import time
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from drive_emulator.accounts import Grant
+from drive_emulator.answers import Answer, as_json
+from drive_emulator.exchange import Exchange
+from drive_emulator.storage import Storage
+
+
+class SignIn:
+    def __init__(self, storage: Storage) -> None:
+        self.accounts = storage.accounts
+        self.codes: dict[str, Grant] = {}
+
+    def page(self, exchange: Exchange) -> Answer:
+        """The person says yes at once, as the account named in `login_hint` (or ann)."""
+        query = exchange.query
+        account = query.get("login_hint", "ann@example.org")
+        code = secrets.token_urlsafe(12)
+        self.codes[code] = self.accounts.grant(account, query["client_id"], query["scope"].split())
+        back = urlencode({"code": code, "state": query.get("state", ""), "scope": query["scope"]})
+        return Answer(302, {"Location": f"{query['redirect_uri']}?{back}"})
+
+    def token(self, exchange: Exchange) -> Answer:
+        form = dict(parse_qsl(exchange.body.read_all().decode()))
+        grant = self._grant(form)
+        if grant is None or grant.revoked:
+            tree = {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}
+            return as_json(tree, 400)
+        tree: dict[str, Any] = {
+            "access_token": self.accounts.new_token(grant, time.monotonic()),
+            "expires_in": grant.expires_s,
+            "scope": " ".join(grant.scopes),
+            "token_type": "Bearer",
+        }
+        if "code" in form:
+            tree["refresh_token"] = grant.refresh_token
+        return as_json(tree)
+
+    def _grant(self, form: dict[str, str]) -> Grant | None:
+        if "code" in form:
+            return self.codes.pop(form["code"], None)
+        if "assertion" in form:
+            claims = form["assertion"].split(".")[1]
+            email = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["iss"]
+            return next((g for g in self.accounts.grants.values() if g.client_id == email), None)
+        return self.accounts.grants.get(form.get("refresh_token", ""))

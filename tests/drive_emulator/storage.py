@@ -1,0 +1,185 @@
+"""Files and folders: ids, names that are not unique, parents, trash, versions, who sees what, what it costs."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from drive_emulator.accounts import Account, Accounts, Grant
+from drive_emulator.answers import DriveError, not_found
+
+FOLDER = "application/vnd.google-apps.folder"
+
+
+@dataclass
+class Blob:
+    path: Path
+    size: int
+    md5: str
+    sha256: str
+
+
+@dataclass
+class File:
+    id: str
+    title: str
+    mime_type: str
+    parents: list[str]
+    owner: str
+    client_id: str
+    created: datetime
+    modified: datetime
+    listed_from: float
+    properties: list[dict[str, Any]] = field(default_factory=list)
+    permissions: dict[str, str] = field(default_factory=dict)
+    trashed: bool = False
+    version: int = 1
+    blob: Blob | None = None
+
+    @property
+    def etag(self) -> str:
+        return f'"{self.id[-6:]}/{self.version}"'
+
+
+class Storage:
+    """All that the emulator knows. Hold `lock` while reading or changing it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.accounts = Accounts()
+        self.files: dict[str, File] = {}
+        self.ids: set[str] = set()
+        self._folder = tempfile.TemporaryDirectory(prefix="drive-emulator-")
+        self._last_created = datetime.min.replace(tzinfo=UTC)
+        self.list_lag_s = 0.0
+        self.clock_skew_s = 0.0
+
+    def close(self) -> None:
+        self._folder.cleanup()
+
+    def now(self) -> datetime:
+        """The server's clock, which a test can set wrong."""
+        return datetime.fromtimestamp(time.time() + self.clock_skew_s, UTC)
+
+    def new_ids(self, count: int) -> list[str]:
+        ids = ["1" + secrets.token_urlsafe(24) for _ in range(count)]
+        self.ids.update(ids)
+        return ids
+
+    def new_blob_path(self) -> Path:
+        return Path(self._folder.name) / secrets.token_hex(8)
+
+    def seal(self, path: Path) -> Blob:
+        """The blob of a finished file in `new_blob_path`."""
+        md5, sha256 = hashlib.md5(), hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                md5.update(block)
+                sha256.update(block)
+        return Blob(path, path.stat().st_size, md5.hexdigest(), sha256.hexdigest())
+
+    def account_of(self, grant: Grant) -> Account:
+        return self.accounts.account(grant.account)
+
+    def folder_id(self, grant: Grant, name: str) -> str | None:
+        root = self.account_of(grant).root_id
+        if name in ("root", root):
+            return root
+        return name if name in self.files and self.sees(grant, self.files[name]) else None
+
+    def sees(self, grant: Grant, file: File) -> bool:
+        if grant.sees_only_its_own() and file.client_id != grant.client_id:
+            return False
+        return self.role(grant.account, file) is not None
+
+    def role(self, account: str, file: File) -> str | None:
+        """What the account may do: own it, or what a permission on the file or a folder above it says."""
+        if file.owner == account:
+            return "owner"
+        if account in file.permissions:
+            return file.permissions[account]
+        above = [self.files[p] for p in file.parents if p in self.files]
+        return next((role for role in (self.role(account, f) for f in above) if role), None)
+
+    def find(self, grant: Grant, file_id: str) -> File:
+        file = self.files.get(file_id)
+        if file is None or not self.sees(grant, file):
+            raise not_found(file_id)
+        return file
+
+    def is_trashed(self, file: File) -> bool:
+        return file.trashed or any(self.is_trashed(self.files[p]) for p in file.parents if p in self.files)
+
+    def check_new(self, grant: Grant, body: dict[str, Any]) -> None:
+        """What insert checks before it takes any content."""
+        file_id = body.get("id")
+        if file_id in self.files:
+            raise DriveError(409, "fileIdInUse", "A file already exists with the provided ID.")
+        if file_id is not None and file_id not in self.ids:
+            raise DriveError(400, "invalid", "The provided file ID is not usable.")
+        for parent in body.get("parents", []):
+            if self.folder_id(grant, parent["id"]) is None:
+                raise not_found(parent["id"])
+
+    def check_match(self, file: File, if_match: str | None) -> None:
+        if if_match not in (None, "*", file.etag):
+            raise DriveError(412, "conditionNotMet", "Precondition Failed")
+
+    def check_writer(self, grant: Grant, file: File) -> None:
+        if self.role(grant.account, file) not in ("owner", "writer"):
+            raise DriveError(403, "insufficientFilePermissions", "The user does not have sufficient permissions")
+
+    def check_space(self, owner: str, more_bytes: int) -> None:
+        account = self.accounts.account(owner)
+        if self.used(owner) + more_bytes > account.quota_bytes:
+            raise DriveError(403, "quotaExceeded", "The user's Drive storage quota has been exceeded.")
+
+    def used(self, owner: str, *, in_trash: bool = False) -> int:
+        mine = (f for f in self.files.values() if f.owner == owner and f.blob)
+        return sum(f.blob.size for f in mine if f.blob and (not in_trash or self.is_trashed(f)))
+
+    def insert(self, grant: Grant, body: dict[str, Any], blob: Blob | None) -> File:
+        self.check_new(grant, body)
+        self.check_space(grant.account, blob.size if blob else 0)
+        now = max(self.now(), self._last_created)
+        self._last_created = now
+        root = self.account_of(grant).root_id
+        parents = [self.folder_id(grant, p["id"]) or root for p in body.get("parents", [])] or [root]
+        mime_type = body.get("mimeType") or "application/octet-stream"
+        file_id = body.get("id") or self.new_ids(1)[0]
+        file = File(
+            file_id, body.get("title", "Untitled"), mime_type, parents, grant.account, grant.client_id,
+            now, now, time.monotonic() + self.list_lag_s, list(body.get("properties", [])), blob=blob,
+        )  # fmt: skip
+        self.files[file_id] = file
+        return file
+
+    def change(self, grant: Grant, file: File, body: dict[str, Any], blob: Blob | None) -> File:
+        self.check_writer(grant, file)
+        if blob is not None:
+            self.check_space(file.owner, blob.size - (file.blob.size if file.blob else 0))
+            if file.blob is not None:
+                file.blob.path.unlink()
+            file.blob = blob
+        file.title = body.get("title", file.title)
+        file.mime_type = body.get("mimeType", file.mime_type)
+        file.properties = list(body.get("properties", file.properties))
+        file.version += 1
+        file.modified = self.now()
+        return file
+
+    def delete(self, grant: Grant, file: File) -> None:
+        if file.owner != grant.account:
+            raise DriveError(403, "insufficientFilePermissions", "The user does not have sufficient permissions")
+        for child in [f for f in self.files.values() if file.id in f.parents]:
+            self.delete(grant, child)
+        if file.blob is not None:
+            file.blob.path.unlink()
+        self.files.pop(file.id, None)
