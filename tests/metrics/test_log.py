@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -228,14 +229,8 @@ def gpu(monkeypatch):
         def query(self):
             return stream["done"]
 
-    class Cuda:
-        Event = Event
-        current_stream = staticmethod(lambda _device: stream)
-
-    class Torch:
-        cuda = Cuda
-
-    monkeypatch.setitem(sys.modules, "torch", Torch)
+    cuda = SimpleNamespace(Event=Event, current_stream=lambda _device: stream)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
     return stream
 
 
@@ -339,7 +334,7 @@ def test_what_was_logged_a_second_before_a_kill_survives_it(tmp_path):
         step, at = child.stdout.readline().split()
         logged.append((int(step), float(at)))
     child.send_signal(signal.SIGKILL)
-    child.wait()
+    child.communicate()
     assert child.returncode == -signal.SIGKILL
     rows = read_rows(path)
     safe = max(step for step, at in logged if at <= logged[-1][1] - 1.0)
