@@ -16,7 +16,8 @@
         ├── ConflictError             a conditional write found another version
         ├── StoreFullError            no space or quota left
         ├── SignInError               the credential is missing, expired, revoked or too narrow
-        └── NotOurFolderError         the root holds somebody else's files, or its mount is not there
+        ├── NotOurFolderError         the root holds somebody else's files, or its mount is not there
+        └── StoppedError              the caller's `should_stop` ended a transfer; the object is as it was
 
 Foreign errors (OSError, HTTP, Google) are turned into these in one place per store.
 """
@@ -150,3 +151,9 @@ class NotOurFolderError(StoreError):
     """The root holds somebody else's files, or the mount it lies under is not there."""
 
     exit_code = 16
+
+
+class StoppedError(StoreError):
+    """A transfer's `should_stop` said yes. The object on the store is as it was before."""
+
+    exit_code = 17

@@ -74,6 +74,15 @@ def check_key(key: str) -> str:
     return key
 
 
+def check_prefix(prefix: str) -> str:
+    """A folder to list: "" or a legal key followed by "/"; FormatError otherwise."""
+    if prefix:
+        check_key(prefix.removesuffix("/"))
+        if not prefix.endswith("/"):
+            raise FormatError(f"not a folder of the format: {prefix!r}", hint='a folder ends in "/"')
+    return prefix
+
+
 def run_folder(slug: str, run_id: str) -> str:
     """The folder of a run, ending in "/"."""
     return f"{RUNS_FOLDER}{check_part(slug)}-{check_part(run_id)}/"

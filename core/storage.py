@@ -1,8 +1,9 @@
 """The one door to where runs are kept: the store protocol. The comments here are the contract; tests/stores/suite.py is the same
 contract as code, and every store passes it, also wrapped in retry.
 
-Keys are relative POSIX paths ("runs/cats-1f2e3d4c/head.json") made only by `batonpass.core.naming`. A store never invents,
-lists or deletes anything outside its root.
+Keys are relative POSIX paths ("runs/cats-1f2e3d4c/head.json") made only by `batonpass.core.naming`; any other key is a FormatError
+before anything is touched (`naming.check_key`). A store never invents, lists or deletes anything outside its root. Names that begin with
+"." are the store's own (locks, unfinished files) and are never listed; other foreign names may be, so a listed key is untrusted.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class Transfer:
     """What the caller and a long `put` or `fetch` tell each other. All callbacks are called on the calling thread.
 
     `token` is the store's own word for a half-done upload (on Drive the session URI: a secret, never logged). A store that can
-    continue takes it up from there, after asking the server how far it came; any other ignores it.
+    continue takes it up from there, after asking the server how far it came; any other ignores it. A store writes `token` itself,
+    then calls `on_token`. `on_progress` counts from the object's first byte, an offset included, and never goes back within a call.
+    Once `should_stop` is true, the next chunk is not sent and StoppedError is raised.
     """
 
     token: str | None = None
@@ -64,7 +67,7 @@ class Transfer:
 
 
 class Store(Protocol):
-    """Where runs are kept. Thread-safe. Every error is a `StoreError` from `batonpass.core.errors`."""
+    """Where runs are kept. Thread-safe. Every error is a `StoreError` from `batonpass.core.errors`, but for illegal keys."""
 
     @property
     def url(self) -> str:
@@ -97,7 +100,10 @@ class Store(Protocol):
     def fetch(
         self, key: str, to: BinaryIO, *, store_id: str | None = None, offset: int = 0, transfer: Transfer | None = None
     ) -> int:
-        """Stream an object from `offset` (bytes) into an open binary file; returns the number of bytes written."""
+        """Stream an object from `offset` (bytes) into an open binary file; returns the number of bytes written.
+
+        The bytes come from one version of the object. An offset at or past the end writes nothing.
+        """
 
     def stat(self, key: str, *, store_id: str | None = None) -> ObjectInfo:
         """What the store says about one object, cheaply; `md5` and `sha256` may be None. NotFoundError as in `get`."""
@@ -106,10 +112,10 @@ class Store(Protocol):
         """Like `stat`, with `md5` or `sha256` answered by the store from the bytes it holds (it may read them all)."""
 
     def list_objects(self, prefix: str) -> list[ObjectInfo]:
-        """Every object whose key starts with `prefix` (a folder, ending in "/"), recursively, in key order. May lag."""
+        """Every object whose key starts with `prefix` (a folder, ending in "/", or "" for all), recursively, in key order. May lag."""
 
     def list_folders(self, prefix: str) -> list[str]:
-        """The names of the folders directly under `prefix` (ending in "/"), sorted. May lag."""
+        """The names of the folders directly under `prefix` (ending in "/", or ""), sorted. May lag; an emptied folder may stay."""
 
     def delete(self, key: str, *, store_id: str | None = None) -> None:
         """Remove one object for good (no trash). Removing what is not there is not an error."""

@@ -1,0 +1,46 @@
+"""The stores that go through the contract. A new store is one more entry in `MAKERS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from batonpass.core.settings import Settings
+from batonpass.core.storage import Store
+from batonpass.sync.stores import open_store
+from batonpass.sync.stores.memory import MemoryStore
+
+StoreRequest = pytest.FixtureRequest
+"""Gives a maker whatever other fixtures it needs, by `getfixturevalue`."""
+
+
+def make_memory(request: StoreRequest) -> Store:
+    return MemoryStore(request.node.name)
+
+
+def make_folder(request: StoreRequest) -> Store:
+    return open_store(request.getfixturevalue("tmp_path") / "root" / "batonpass")
+
+
+def make_mount(request: StoreRequest) -> Store:
+    point: Path = request.getfixturevalue("tmp_path") / "drive"
+    (point / "MyDrive").mkdir(parents=True)
+    settings = Settings(home=request.getfixturevalue("tmp_path") / "home", mount_points=(point,))
+    return open_store(point / "MyDrive" / "batonpass", settings)
+
+
+MAKERS: dict[str, Callable[[StoreRequest], Store]] = {
+    "memory": make_memory,
+    "folder": make_folder,
+    "mount": make_mount,
+}
+
+
+@pytest.fixture(params=sorted(MAKERS))
+def store(request: StoreRequest) -> Iterator[Store]:
+    """A store with an empty root: each kind in turn."""
+    made = MAKERS[request.param](request)
+    yield made
+    made.close()
