@@ -125,10 +125,9 @@ def join_as_branch(store: Store, folder: str, session: str, *, store_id: str | N
     raise ConflictError("the run's head changed at every try", op="join", key=folder, hint="start again in a minute")
 
 
-def first_head(session: str, store_id: str | None = None) -> Head:
-    """The head of a run that `session` creates."""
-    ids = {session: store_id} if store_id else {}
-    return Head(term=1, holder=session, nonce=secrets.token_hex(8), sessions=(session,), session_ids=ids)
+def empty_head() -> Head:
+    """The head of a run that nobody has joined yet."""
+    return Head(term=0, holder=None, nonce=secrets.token_hex(8))
 
 
 def _with(sessions: tuple[str, ...], session: str) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ class Duties:
 
     facts: Callable[[], dict[str, Any]]
     """Fields of the session's record that the training changes (step, epoch, trained_s, ...)."""
+    extras: Callable[[], dict[str, Any]] = field(default=dict)
+    """More fields, asked for only when the file is written anyway (GPU readings)."""
     fence: Callable[[], None] = field(default=lambda: None)
     """Looks whether this session still holds the run."""
     tidy: Callable[[], None] = field(default=lambda: None)
@@ -148,7 +150,7 @@ class SyncService:
         due = self._beat_at is None or now - self._beat_at >= IDLE_BEAT_S
         if not (force or due or facts != self._facts):
             return
-        self._writer.change(**facts, sync=self.state())
+        self._writer.change(**facts, **self._duties.extras(), sync=self.state())
         self._writer.publish()
         self._facts, self._beat_at = facts, now
 
