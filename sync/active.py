@@ -121,7 +121,14 @@ class ActiveSession:
                 "another session has taken this run over since you stopped here",
                 hint="start the run again to see who holds it, or start(..., takeover=True)",
             )
-        joined.head = claim(joined.store, joined.folder, joined.session, joined.writer.record.host, takeover=False, patience=self._patience)
+        joined.head = claim(
+            joined.store,
+            joined.folder,
+            joined.session,
+            joined.writer.record.host,
+            takeover=False,
+            patience=self._patience,
+        )
         joined.writer.change(end=None, term=joined.head.term)
         self.released = False
         self.service.publish_now()
@@ -144,7 +151,9 @@ class ActiveSession:
         return sent and published
 
     def _let_go(self) -> None:
-        with contextlib.suppress(StoreError):  # the lease runs out by itself; the session's file already says that it ended
+        with contextlib.suppress(
+            StoreError
+        ):  # the lease runs out by itself; the session's file already says that it ended
             release(self.joined.store, self.joined.folder, self.joined.session)
 
     def _samples_so_far(self) -> dict[str, Any]:

@@ -55,14 +55,13 @@ def judge_holder(
     if holder is None:
         return Verdict(gone=False, why="its session file has not arrived here yet")
     session = holder.session
-    if session.end is not None:
-        return Verdict(gone=True, why=f"it ended ({session.end.kind})")
-    if not session.alive:
-        return Verdict(gone=True, why="its training process had ended at its last heartbeat")
+    if session.end is not None or not session.alive:
+        return Verdict(gone=True, why=f"it ended ({session.end.kind if session.end else 'its process was gone'})")
     if session.host.machine == me.machine:
-        if process_lives(session.host.process):
-            return Verdict(gone=False, why="its training process runs on this machine", local=True)
-        return Verdict(gone=True, why="its training process on this machine is gone")
+        lives = process_lives(session.host.process)
+        return Verdict(
+            gone=not lives, why=f"its training process on this machine {'runs' if lives else 'is gone'}", local=lives
+        )
     limit = (lease_s or LEASE_S) if proves_silence else max(LONG_SILENCE_S, lease_s or 0.0)
     if silent_s > limit:
         return Verdict(gone=True, why=f"nothing was heard from it for {silent_s / 60:.0f} min")

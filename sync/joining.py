@@ -15,7 +15,14 @@ from filelock import FileLock, Timeout
 
 from batonpass.core import naming
 from batonpass.core.codec import encode
-from batonpass.core.errors import ConflictError, HeldElsewhereError, NotFoundError, RunNotFoundError, StoreError, UsageError
+from batonpass.core.errors import (
+    ConflictError,
+    HeldElsewhereError,
+    NotFoundError,
+    RunNotFoundError,
+    StoreError,
+    UsageError,
+)
 from batonpass.core.metrics.log import MetricLog
 from batonpass.core.model import Head, Host, Root, RunInfo, Session
 from batonpass.core.storage import ABSENT, Store
@@ -74,7 +81,13 @@ class Joined:
 
 
 def join_run(
-    store: Store, wanted: Wanted, *, home: Path, host: Host, patience: Patience, record: Callable[[Session], Session] = lambda s: s
+    store: Store,
+    wanted: Wanted,
+    *,
+    home: Path,
+    host: Host,
+    patience: Patience,
+    record: Callable[[Session], Session] = lambda s: s,
 ) -> Joined:
     """Join a run as a new session. `record` may fill in what else is known of the session before it is first written.
 
@@ -85,9 +98,7 @@ def join_run(
     root = open_root(store, create=not must_exist, root_id=wanted.root_id)
     session = naming.new_session_id(datetime.now(UTC))
     with _one_at_a_time(home, root.root_id, naming.slugify(wanted.name)):
-        folder = _find(store, wanted, must_exist=must_exist)
-        created = folder is None or _is_half_created(store, folder, must_exist=must_exist)
-        folder, info = _create(store, wanted, session, folder) if created else (folder, read_run_info(store, folder))
+        folder, info, created = _find_or_create(store, wanted, session, must_exist=must_exist)
         journal = Journal(run_home(home, root.root_id, info.run_id) / "journal.sqlite")
         leftovers = ship_leftovers(
             store, folder, home, root_id=root.root_id, run_id=info.run_id, journal=journal, say=patience.say
@@ -104,7 +115,9 @@ def join_run(
     joined = Joined(store, root, folder, info, Head(0, None, ""), local, lock, journal, log, writer, created, leftovers)
     try:
         writer.create()
-        joined.head = claim(store, folder, session, host, takeover=wanted.takeover, patience=patience, store_id=store_id)
+        joined.head = claim(
+            store, folder, session, host, takeover=wanted.takeover, patience=patience, store_id=store_id
+        )
         writer.change(term=joined.head.term)
         writer.publish()
     except BaseException as error:
@@ -118,6 +131,13 @@ def leave_as_branch(joined: Joined, why: str) -> None:
     joined.writer.change(branch=why)
     joined.head = join_as_branch(joined.store, joined.folder, joined.session)
     joined.writer.publish()
+
+
+def _find_or_create(store: Store, wanted: Wanted, session: str, *, must_exist: bool) -> tuple[str, RunInfo, bool]:
+    found = _find(store, wanted, must_exist=must_exist)
+    if found is not None and not _is_half_created(store, found, must_exist=must_exist):
+        return found, read_run_info(store, found), False
+    return *_create(store, wanted, session, found), True
 
 
 def _find(store: Store, wanted: Wanted, *, must_exist: bool) -> str | None:
@@ -158,7 +178,9 @@ def _create(store: Store, wanted: Wanted, session: str, folder: str | None) -> t
     try:
         content = encode(info)
     except ValueError as error:
-        raise UsageError(f"config holds something that JSON has no word for: {error}", hint="use numbers, texts, lists and dicts") from error
+        raise UsageError(
+            f"config holds something that JSON has no word for: {error}", hint="use numbers, texts, lists and dicts"
+        ) from error
     store.put(f"{folder}README.txt", README.encode())
     with contextlib.suppress(ConflictError):
         store.put(naming.head_file(folder), encode(empty_head()), expect=ABSENT)
@@ -177,7 +199,8 @@ def _one_at_a_time(home: Path, root_id: str, slug: str) -> Any:
             yield
     except Timeout:
         raise HeldElsewhereError(
-            "another process on this machine has been starting this run for ten minutes", hint="look for a hanging notebook and restart it"
+            "another process on this machine has been starting this run for ten minutes",
+            hint="look for a hanging notebook and restart it",
         ) from None
 
 

@@ -34,7 +34,9 @@ def ship_leftovers(
         try:
             _ship(store, folder, local, Mirror(store, folder, journal), say)
         except NotFoundError:
-            say(f"batonpass: session {local.session} on this machine never reached {store.url}; its files stay in {local.path}")
+            say(
+                f"batonpass: session {local.session} on this machine never reached {store.url}; its files stay in {local.path}"
+            )
         except StoreError as error:
             say(f"batonpass: what session {local.session} left on this machine could not be sent yet: {error.message}")
         finally:
@@ -91,4 +93,3 @@ def _remove(local: LocalSession, lock: FileLock) -> None:
 def local_candidate_key(folder: str, manifest: Manifest) -> str:
     """The key that a local checkpoint has, or would have, on the store."""
     return naming.manifest_file(folder, manifest.step, manifest.session, manifest.attempt)
-

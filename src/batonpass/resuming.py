@@ -129,7 +129,9 @@ def _load(active: ActiveSession, offer: Offer, say: Callable[[str], None]) -> Lo
         raise NotFoundError("it is not on the store", op="restore", key=offer.key)
     arriving = active.joined.local.path / "arriving"
     shutil.rmtree(arriving, ignore_errors=True)
-    directory, _ = fetch_checkpoint(active.joined.store, active.joined.folder, offer.listing, arriving, progress=_printed(say))
+    directory, _ = fetch_checkpoint(
+        active.joined.store, active.joined.folder, offer.listing, arriving, progress=_printed(say)
+    )
     return read_checkpoint(directory)
 
 

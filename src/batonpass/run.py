@@ -19,6 +19,10 @@ from batonpass.core.training.snapshot import Snapshotter
 from batonpass.resuming import Found, find_checkpoint
 from batonpass.saver import Saver, draft_manifest
 from batonpass.sync.active import ActiveSession, SessionStatus
+from batonpass.words import farewell, welcome
+
+OpenSession = Callable[[Callable[[], dict[str, Any]]], ActiveSession]
+"""Joins the run as a new session; its argument says what the training is at, and is called on the service's threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +41,21 @@ class Run:
     Nothing in here raises into the loop because of saving, logging or syncing; trouble becomes a state that `status()` shows.
     """
 
-    def __init__(self, open_session: Callable[[], ActiveSession], options: Options) -> None:
+    def __init__(self, open_session: OpenSession, options: Options) -> None:
         """`open_session` joins the run as a new session; it is called again when this kernel has to begin a new leg."""
         self._open_session = open_session
         self._options = options
         self._say = options.say
-        self._active = open_session()
         self._attached = Attached()
         self._loop = TrainingLoop(self._attached, self, goal_steps=options.goal_steps, seed=options.seed)
         self._snapshotter = Snapshotter(self._attached)
         self._saver: Saver | None = None
         self._save_asked = False
         self._trained_s = 0.0
-        self._steps_before = 0
+        self._began_at_step = 0
         self._mark: float | None = None
         self._closed = False
+        self._active = open_session(self.facts)
         self._active.start()
         endings.watch_endings(self)
 
@@ -109,7 +113,9 @@ class Run:
 
     # Training
 
-    def attach(self, *, from_scratch: bool = False, generators: Mapping[str, Any] | None = None, **objects: Any) -> Self:
+    def attach(
+        self, *, from_scratch: bool = False, generators: Mapping[str, Any] | None = None, **objects: Any
+    ) -> Self:
         """Name what belongs to the training's state, and restore it if there is something to restore.
 
         `objects` are modules, optimizers, schedulers, scalers, averaged models: anything with `state_dict` and `load_state_dict`.
@@ -119,7 +125,9 @@ class Run:
         branch); CheckpointMismatchError when the checkpoint is of another model: then nothing has been changed.
         """
         if self._saver is not None:
-            self._say(f"batonpass: attach again: what was trained since the last checkpoint is discarded (this is step {self.step:,})")
+            self._say(
+                f"batonpass: attach again: what was trained since the last checkpoint is discarded (this is step {self.step:,})"
+            )
             self._begin_new_leg()
         self._attached.attach(objects, generators or {})
         if from_scratch:
@@ -157,7 +165,9 @@ class Run:
         if not self._loop.at_boundary:
             self._save_asked = True
             if wait:
-                self._say("batonpass: a save cannot be waited for inside a loop body; it is taken at the next step boundary")
+                self._say(
+                    "batonpass: a save cannot be waited for inside a loop body; it is taken at the next step boundary"
+                )
             return False
         return self._save_now(wait_s=timeout_s if wait else 0.0)
 
@@ -174,7 +184,7 @@ class Run:
         goal = self._options.goal_steps
         reached = done or (goal is not None and self.step >= goal)
         safe = self._close(EndKind.FINISHED if reached else EndKind.CLOSED, timeout_s=timeout_s)
-        self._say(_farewell(self._active, safe=safe, reached=reached, goal=goal))
+        self._say(farewell(self._active.status(), safe=safe, reached=reached, goal_steps=goal))
         return safe
 
     def status(self) -> SessionStatus:
@@ -184,7 +194,9 @@ class Run:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if error is None:
             self.finish()
         else:
@@ -219,7 +231,9 @@ class Run:
 
     def restore_last(self) -> bool:
         """A body was cut between backward and step: begin a new leg from the last checkpoint. False when there is none."""
-        if self._saver is None or (self._saver.committed is None and self._active.joined.writer.record.resumed_from is None):
+        if self._saver is None or (
+            self._saver.committed is None and self._active.joined.writer.record.resumed_from is None
+        ):
             return False
         self._begin_new_leg()
         self._resume()
@@ -241,14 +255,12 @@ class Run:
 
     def facts(self) -> dict[str, Any]:
         """What the session's file says of the training now."""
-        resumed = self._active.joined.writer.record.resumed_from if hasattr(self, "_active") else None
-        began = resumed.step if resumed else 0
-        step = self._loop.finished_steps if hasattr(self, "_loop") else 0
+        step = self._loop.finished_steps
         return {
             "step": step,
-            "epoch": self._loop.epoch_progress if hasattr(self, "_loop") else 0.0,
+            "epoch": self._loop.epoch_progress,
             "trained_s": round(self._trained_s, 3),
-            "steps_done": max(step - began, 0),
+            "steps_done": max(step - self._began_at_step, 0),
         }
 
     def _save_now(self, *, wait_s: float) -> bool:
@@ -260,7 +272,9 @@ class Run:
             return False
         if not wait_s:
             return True
-        return saver.wait(max(deadline - time.monotonic(), 0.0)) and self._active.service.drain(max(deadline - time.monotonic(), 0.0))
+        return saver.wait(max(deadline - time.monotonic(), 0.0)) and self._active.service.drain(
+            max(deadline - time.monotonic(), 0.0)
+        )
 
     def _resume(self) -> None:
         found = find_checkpoint(self._active, say=self._say)
@@ -273,11 +287,13 @@ class Run:
         check_fits(found.loaded, self._attached)
         report = apply(found.loaded, self._attached)
         self._loop.restore(found.loaded)
-        self._trained_s = 0.0
+        self._trained_s, self._began_at_step = 0.0, self._loop.finished_steps
         record = replace(found.record, label=report.label, missing=report.missing)
         self._active.joined.writer.change(resumed_from=record)
         self._active.service.wake("beat")
-        self._say(_welcome(found, report.label, report.missing, self._options.goal_steps))
+        self._say(
+            welcome(record, goal_steps=self._options.goal_steps, lost_steps=found.lost_steps, lost_s=found.lost_s)
+        )
 
     def _begin_new_leg(self) -> None:
         if self._saver is not None:
@@ -285,7 +301,7 @@ class Run:
             self._saver.close()
             self._saver = None
         self._active.close(EndKind.CLOSED, detail="continued in the same kernel", timeout_s=60.0)
-        self._active = self._open_session()
+        self._active = self._open_session(self.facts)
         self._active.start()
 
     def _make_saver(self) -> None:
@@ -313,4 +329,6 @@ class Run:
 
     def _must_be_attached(self, what: str) -> None:
         if self._saver is None:
-            raise UsageError(f"run.{what} before run.attach", hint="call run.attach(model=model, optimizer=optimizer) first")
+            raise UsageError(
+                f"run.{what} before run.attach", hint="call run.attach(model=model, optimizer=optimizer) first"
+            )

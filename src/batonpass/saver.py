@@ -136,11 +136,21 @@ class Saver:
     def _failed(self, error: Exception) -> None:
         message = error.message if isinstance(error, BatonpassError) else f"{type(error).__name__}: {error}"
         if message != self.trouble:
-            self._say(f"batonpass: this checkpoint could not be saved: {message}; training goes on and the next save tries again")
+            self._say(
+                f"batonpass: this checkpoint could not be saved: {message}; training goes on and the next save tries again"
+            )
         self.trouble = message
 
 
-def draft_manifest(active: ActiveSession, *, step: int, epoch: float, trained_s: float, data: dict[str, Any], environment: dict[str, str]) -> Manifest:
+def draft_manifest(
+    active: ActiveSession,
+    *,
+    step: int,
+    epoch: float,
+    trained_s: float,
+    data: dict[str, Any],
+    environment: dict[str, str],
+) -> Manifest:
     """The manifest of this boundary, still without files."""
     joined = active.joined
     record = joined.writer.record
