@@ -11,17 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from batonpass.core import naming
 from batonpass.core.codec import encode
-from batonpass.core.errors import ConflictError
+from batonpass.core.errors import StoreError
+from batonpass.core.metrics.tail import encode_tail, first_tail_row, first_unsealed_row, seal_is_due, tail_size_bytes
 from batonpass.core.model import CheckpointListing, Session
 from batonpass.core.storage import ABSENT, ObjectInfo, Store
 
 if TYPE_CHECKING:
-    from batonpass.core.metrics.log import Row
-
-SEGMENT_BYTES = 1_000_000
-SEGMENT_S = 600.0
-_TAIL_ROW_BYTES = 48
-"""About what one row takes in the JSON tail."""
+    from batonpass.core.metrics.row import Row
 
 
 class SessionWriter:
@@ -38,17 +34,14 @@ class SessionWriter:
         read_rows: Callable[[int], Sequence[Row]],
         *,
         store_id: str | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._folder = folder
         self._record = record
         self._read_rows = read_rows
         self._store_id = store_id
-        self._monotonic = monotonic
         self._state = threading.Lock()
         self._publishing = threading.Lock()
-        self._sealed_at = monotonic()
 
     @property
     def key(self) -> str:
@@ -91,55 +84,38 @@ class SessionWriter:
         lists the verified segment. Any StoreError leaves the file as it was, and the next call catches up.
         """
         with self._publishing:
-            from batonpass.core.metrics.segments import tail_of  # noqa: PLC0415  # pyarrow loads with the first update
-
             rows = list(self._read_rows(self._tail_start()))
-            if rows and self._seal_is_due(rows):
-                rows = self._seal(rows)
+            unsealed = [row for row in rows if row.row >= first_unsealed_row(self.record.segments)]
+            trouble: StoreError | None = None
+            if unsealed and seal_is_due(tail_size_bytes(unsealed), time.time() - unsealed[0].time):
+                trouble = self._try_to_seal(unsealed)
+                rows = [row for row in rows if row.row >= self._tail_start()]
             with self._state:
                 self._record = replace(
                     self._record,
                     beat=self._record.beat + 1,
                     heartbeat_at=datetime.now(UTC),
                     rows=max(self._record.rows, rows[-1].row + 1 if rows else 0),
-                    tail=tail_of(rows),
+                    tail=encode_tail(rows),
                 )
                 content = encode(self._record)
-            return self._store.put(self.key, content, store_id=self._store_id)
+            info = self._store.put(self.key, content, store_id=self._store_id)
+            if trouble is not None:  # the heartbeat and the rows are out; now say that they could not be sealed
+                raise trouble
+            return info
 
     def _tail_start(self) -> int:
-        """The first row of the tail. On a mount the last two segments may not have arrived, so their rows stay."""
-        segments = self.record.segments
-        if not self._store.properties.proves_arrival:
-            segments = segments[:-2]
-        return segments[-1].end_row if segments else 0
+        return first_tail_row(self.record.segments, proves_arrival=self._store.properties.proves_arrival)
 
-    def _unsealed_start(self) -> int:
-        segments = self.record.segments
-        return segments[-1].end_row if segments else 0
+    def _try_to_seal(self, unsealed: Sequence[Row]) -> StoreError | None:
+        """Put the unsealed rows on the store as a verified segment; what went wrong leaves the tail as it is and is returned."""
+        from batonpass.sync.sealing import put_segment  # noqa: PLC0415  # pyarrow loads with the first segment
 
-    def _seal_is_due(self, rows: Sequence[Row]) -> bool:
-        unsealed = rows[-1].row + 1 - self._unsealed_start()
-        old = self._monotonic() - self._sealed_at >= SEGMENT_S and unsealed > 0
-        return old or unsealed * _TAIL_ROW_BYTES >= SEGMENT_BYTES
-
-    def _seal(self, rows: list[Row]) -> list[Row]:
-        """Put the unsealed rows on the store as a segment, verified; returns the rows that stay in the tail."""
-        from batonpass.sync.sealing import put_segment  # noqa: PLC0415  # pyarrow
-
-        first = self._unsealed_start()
+        number = len(self.record.segments)
         try:
-            segment = put_segment(
-                self._store,
-                self._folder,
-                self._record.id,
-                len(self.record.segments),
-                [r for r in rows if r.row >= first],
-            )
-        except ConflictError:
-            return rows
-        self._sealed_at = self._monotonic()
+            segment = put_segment(self._store, self._folder, self.record.id, number, unsealed)
+        except StoreError as error:
+            return error
         with self._state:
             self._record = replace(self._record, segments=(*self._record.segments, segment))
-        start = self._tail_start()
-        return [r for r in rows if r.row >= start]
+        return None
