@@ -150,7 +150,9 @@ def _introduce(run: Run, opener: _SessionOpener, url: str, precision: str) -> No
     """The machine card, NEW and where if it is new, and the line for the next day."""
     from batonpass.introduction import introduce  # noqa: PLC0415  # needs what a started session knows
 
-    introduce(run, host=opener.host, gpus=opener.gpus, url=url, precision=precision, goal_steps=opener.wanted.goal_steps)
+    introduce(
+        run, host=opener.host, gpus=opener.gpus, url=url, precision=precision, goal_steps=opener.wanted.goal_steps
+    )
 
 
 def open_run() -> Run | None:
