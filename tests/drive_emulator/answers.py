@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 @dataclass
 class Answer:
-    """Either `body`, or the bytes `start <= n < end` of the file `path`."""
+    """Either `body`, or the bytes `start <= n < end` of an open file."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
-    path: Path | None = None
+    file: BinaryIO | None = None
     start: int = 0
     end: int = 0
     cut_after: int | None = None
@@ -24,14 +23,14 @@ class Answer:
 
     @property
     def length(self) -> int:
-        return self.end - self.start if self.path else len(self.body)
+        return self.end - self.start if self.file else len(self.body)
 
     def blocks(self) -> Iterator[bytes]:
-        if self.path is None:
+        if self.file is None:
             yield self.body
             return
         left = self.end - self.start
-        with self.path.open("rb") as file:
+        with self.file as file:
             file.seek(self.start)
             while left > 0:
                 block = file.read(min(left, 1 << 18))

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from drive_emulator.fixtures import account, drive, drive_settings, emulator, emulator_process, open_drive
 
 from batonpass.core.settings import Settings
 from batonpass.core.storage import Store
 from batonpass.sync.stores import open_store
 from batonpass.sync.stores.memory import MemoryStore
+
+__all__ = ["account", "drive", "drive_settings", "emulator", "emulator_process", "open_drive"]
 
 StoreRequest = pytest.FixtureRequest
 """Gives a maker whatever other fixtures it needs, by `getfixturevalue`."""
@@ -31,9 +34,14 @@ def make_mount(request: StoreRequest) -> Store:
     return open_store(point / "MyDrive" / "batonpass", settings)
 
 
+def make_gdrive(request: StoreRequest) -> Store:
+    return request.getfixturevalue("drive")
+
+
 MAKERS: dict[str, Callable[[StoreRequest], Store]] = {
     "memory": make_memory,
     "folder": make_folder,
+    "gdrive": make_gdrive,
     "mount": make_mount,
 }
 

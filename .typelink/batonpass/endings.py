@@ -1,1 +1,0 @@
-../../src/batonpass/endings.py

@@ -1,1 +1,0 @@
-../../src/batonpass/starting.py

@@ -1,0 +1,38 @@
+"""Drive's words about a file, read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from batonpass.core.errors import NotFoundError
+from batonpass.core.storage import ObjectInfo
+
+Resource = dict[str, Any]
+"""A file as Drive v2 describes it, in the fields of `pydrive.FIELDS`."""
+
+
+def info_of(key: str, resource: Resource) -> ObjectInfo:
+    """What a store says about the file that `key` stands for."""
+    owners = resource.get("owners") or [{}]
+    return ObjectInfo(
+        key,
+        int(resource.get("fileSize", 0)),
+        str(resource["etag"]),
+        datetime.fromisoformat(resource["modifiedDate"]).astimezone(UTC),
+        id=str(resource["id"]),
+        md5=resource.get("md5Checksum"),
+        sha256=resource.get("sha256Checksum"),
+        owner=owners[0].get("displayName"),
+    )
+
+
+def check_object(key: str, resource: Resource) -> Resource:
+    """The file, if it is one of the key's name and not in the trash; NotFoundError otherwise."""
+    if resource["labels"]["trashed"]:
+        raise NotFoundError(
+            f"{key} lies in the trash of that Drive", hint="restore it there, or empty the trash there yourself"
+        )
+    if resource["title"] != key.rpartition("/")[2] or "fileSize" not in resource:
+        raise NotFoundError(f"the id given for {key} is another file's")
+    return resource

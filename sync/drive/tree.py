@@ -1,0 +1,143 @@
+"""Keys and the folders and files of a Drive that they stand for.
+
+Names are not unique there: a key may stand for several files ("twins"), and a path for several folders. The oldest is the one that
+counts, then the one with the smaller id; what lies in younger twins of a folder is found all the same. What was found once is
+remembered by id, so that nothing is listed on the hot path.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+from batonpass.core.errors import ConflictError, NotFoundError
+from batonpass.sync.drive.ids import Ids
+from batonpass.sync.drive.pydrive import FOLDER_TYPE, PyDrive, quoted
+from batonpass.sync.drive.resources import Resource
+
+
+class Tree:
+    """`root` is a folder's name in My Drive, or "id:<folder id>". Nothing is created but by `make_folder`."""
+
+    def __init__(self, drive: PyDrive, ids: Ids, root: str) -> None:
+        self._drive = drive
+        self._ids = ids
+        self._root = root
+        self._files: dict[str, str] = {}
+        self._folders: dict[str, tuple[str, ...]] = {}
+        self._lock = threading.Lock()
+        self._making = threading.RLock()
+
+    def known(self, key: str) -> str | None:
+        """The id that this key is known by."""
+        with self._lock:
+            return self._files.get(key)
+
+    def remember(self, key: str, file_id: str) -> None:
+        """From now on this key is addressed by this id."""
+        with self._lock:
+            self._files[key] = file_id
+
+    def forget(self, key: str) -> None:
+        """This key's id, and its folders' ids, no longer hold."""
+        with self._lock:
+            self._files.pop(key, None)
+            self._folders = {
+                p: ids for p, ids in self._folders.items() if not f"{key}/".startswith(f"{p}/" if p else p)
+            }
+
+    def find(self, key: str) -> list[Resource]:
+        """Every file that this key stands for, the one that counts first (a listing: it may lag)."""
+        folder, _, title = key.rpartition("/")
+        found = self._find_in(self.folder(folder), title)
+        if not found:  # another writer's twin of a folder may have come since
+            fresh = self.folder(folder, fresh=True)
+            found = self._find_in(fresh, title)
+        if found:
+            self.remember(key, str(found[0]["id"]))
+        return found
+
+    def folder(self, path: str, *, fresh: bool = False) -> tuple[str, ...]:
+        """The ids of the folders at `path` ("" is the root), the one that counts first; empty where there is none."""
+        with self._lock:
+            known = self._folders.get(path)
+        if known and not fresh:
+            return known
+        if not path:
+            ids = self._find_root()
+        else:
+            above, _, title = path.rpartition("/")
+            ids = self._child_folders(self.folder(above, fresh=fresh), title)
+        with self._lock:
+            if ids:
+                self._folders[path] = ids
+            else:
+                self._folders.pop(path, None)
+        return ids
+
+    def make_folder(self, path: str) -> str:
+        """The id of the folder at `path`, created with those above it where there is none."""
+        ids = self.folder(path)
+        if ids:
+            return ids[0]
+        with self._making:  # two threads of one process must not make twins
+            ids = self.folder(path)
+            if not ids:
+                above, _, title = path.rpartition("/")
+                parent = self.make_folder(above) if path else "root"
+                ids = (self._create(path, title if path else self._root, parent),)
+                with self._lock:
+                    self._folders[path] = ids
+        return ids[0]
+
+    def holds(self, key: str, resource: Resource) -> bool:
+        """Whether this file is what the key stands for: its name, in its folder. An id that came from a file is untrusted."""
+        folder, _, title = key.rpartition("/")
+        if resource.get("title") != title or resource.get("mimeType") == FOLDER_TYPE:
+            return False
+        parents = {p["id"] for p in resource.get("parents", [])}
+        return bool(parents & set(self.folder(folder))) or bool(parents & set(self.folder(folder, fresh=True)))
+
+    def children(self, folder_ids: Iterable[str]) -> list[Resource]:
+        """Everything directly in these folders, oldest first."""
+        found = [r for i in folder_ids for r in self._query(f"{quoted(i)} in parents")]
+        return sorted(found, key=age)
+
+    def _find_in(self, folder_ids: Iterable[str], title: str) -> list[Resource]:
+        # one query per folder: "(A in parents) or (B in parents)" sometimes finds nothing on the real Drive
+        found = [r for i in folder_ids for r in self._query(f"{quoted(i)} in parents and title = {quoted(title)}")]
+        exact = [r for r in found if r["title"] == title and r["mimeType"] != FOLDER_TYPE]
+        return sorted(exact, key=age)
+
+    def _child_folders(self, folder_ids: Iterable[str], title: str) -> tuple[str, ...]:
+        wanted = f"title = {quoted(title)} and mimeType = {quoted(FOLDER_TYPE)}"
+        found = [r for i in folder_ids for r in self._query(f"{quoted(i)} in parents and {wanted}")]
+        return tuple(r["id"] for r in sorted(found, key=age) if r["title"] == title)
+
+    def _find_root(self) -> tuple[str, ...]:
+        if not self._root.startswith("id:"):
+            return self._child_folders(["root"], self._root)
+        resource = self._drive.get(self._root.removeprefix("id:"))
+        if resource["mimeType"] != FOLDER_TYPE or resource["labels"]["trashed"]:
+            raise NotFoundError("the root's id is not that of a folder outside the trash", hint="check the store's URL")
+        return (resource["id"],)
+
+    def _query(self, condition: str) -> list[Resource]:
+        return self._drive.find(f"{condition} and trashed = false")
+
+    def _create(self, path: str, title: str, parent: str) -> str:
+        """Create a folder; an id that is already taken means that an earlier answer was lost."""
+        name = f"{path}/"
+        file_id = self._ids.reserve(name)
+        try:
+            self._drive.create_folder(file_id, title, parent)
+        except ConflictError:
+            if self._drive.get(file_id)["title"] != title:
+                raise
+        self._ids.settle(name)
+        return file_id
+
+
+def age(resource: Resource) -> tuple[str, str]:
+    """Sorts twins: the one that counts is the oldest, then the one with the smaller id."""
+    return str(resource["createdDate"]), str(resource["id"])
