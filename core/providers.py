@@ -17,6 +17,8 @@ class Provider:
     name: str
     give_back: str
     give_back_code: str = ""
+    choose_gpu: str = ""
+    """Where a GPU is asked for."""
 
 
 _STOP = "stop the machine on the provider's page"
@@ -29,6 +31,7 @@ PROVIDERS: Mapping[str, Provider] = {
             "Colab",
             "give this machine back with the cell below, then connect again",
             "from google.colab import runtime\nruntime.unassign()",
+            choose_gpu="Runtime > Change runtime type",
         ),
         Provider("colab-enterprise", "Colab Enterprise", "delete the runtime on the page Runtimes"),
         Provider(
@@ -36,11 +39,12 @@ PROVIDERS: Mapping[str, Provider] = {
             "Kaggle",
             "choose another accelerator in the notebook's settings, or stop the session (power button, top right); "
             "the weekly hours run while the accelerator is on, not only while it computes",
+            choose_gpu="Settings > Accelerator, in the notebook's menu",
         ),
         Provider("lightning", "Lightning", "switch the Studio to another machine, or stop it"),
         Provider("studio-lab", "Studio Lab", "stop the runtime on the project page"),
         Provider("paperspace", "Paperspace", _STOP),
-        Provider("other", "this computer", ""),
+        Provider("other", "other machines", ""),
     )
 }
 

@@ -49,7 +49,25 @@ def build_runs_on(compute_capability: str, architectures: Sequence[str]) -> bool
 
 def advice(gpu: Gpu, precision: Precision, build: TorchBuild | None = None) -> tuple[str, ...]:
     """What to know before training on this card in this precision, one sentence each, the gravest first; empty when all is well."""
-    return (*_torch_fit(gpu, build), *_precision_fit(gpu, precision))
+    return (*obstacles(gpu, precision, build), *hints(gpu, precision))
+
+
+def obstacles(gpu: Gpu, precision: Precision, build: TorchBuild | None = None) -> tuple[str, ...]:
+    """What stands against training on this card in this precision: a torch that cannot use it, bf16 that is only emulated."""
+    emulated = precision == "bf16" and has_native_bf16(gpu.compute_capability) is False
+    return (*_torch_fit(gpu, build), *(_instead_of_bf16(gpu) if emulated else ()))
+
+
+def hints(gpu: Gpu, precision: Precision) -> tuple[str, ...]:
+    """What is good to know and stops nobody."""
+    if precision != "amp" or gpu.compute_capability is None:
+        return ()
+    card = capability(gpu.compute_capability)
+    if card < TENSOR_CORES_FROM:
+        return (f"The {gpu.name} has no tensor cores: mixed precision saves memory on it, hardly any time.",)
+    if card < NATIVE_BF16_FROM:
+        return (f"On the {gpu.name} mixed precision means fp16 with GradScaler; its bf16 is only emulated, and slow.",)
+    return ()
 
 
 def _torch_fit(gpu: Gpu, build: TorchBuild | None) -> tuple[str, ...]:
@@ -72,15 +90,7 @@ def _torch_fit(gpu: Gpu, build: TorchBuild | None) -> tuple[str, ...]:
 _CHANGE = "Ask for another GPU, or install a torch build made for this card."
 
 
-def _precision_fit(gpu: Gpu, precision: Precision) -> tuple[str, ...]:
-    if gpu.compute_capability is None:
-        return ()
-    card = capability(gpu.compute_capability)
-    if precision == "bf16" and card < NATIVE_BF16_FROM:
-        better = "fp16 with GradScaler, or fp32" if card >= TENSOR_CORES_FROM else "fp32"
-        return (f"The {gpu.name} has no native bf16: torch emulates it slowly and does not say so. Use {better}.",)
-    if precision == "amp" and card < TENSOR_CORES_FROM:
-        return (f"The {gpu.name} has no tensor cores: mixed precision saves memory on it, hardly any time.",)
-    if precision == "amp" and card < NATIVE_BF16_FROM:
-        return (f"On the {gpu.name} mixed precision means fp16 with GradScaler; its bf16 is only emulated, and slow.",)
-    return ()
+def _instead_of_bf16(gpu: Gpu) -> tuple[str, ...]:
+    tensor_cores = gpu.compute_capability is not None and capability(gpu.compute_capability) >= TENSOR_CORES_FROM
+    better = "fp16 with GradScaler, or fp32" if tensor_cores else "fp32"
+    return (f"The {gpu.name} has no native bf16: torch emulates it slowly and does not say so. Use {better}.",)
