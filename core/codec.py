@@ -39,9 +39,16 @@ _converter.register_structure_hook(float | str, _read_number_or_word)
 
 
 def encode(record: Any) -> bytes:
-    """A dataclass of `core.model` as indented JSON, ending in a newline; times are ISO 8601 in UTC. ValueError on NaN or infinity."""
-    tree = _converter.unstructure(record)
-    return (json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    """A dataclass of `core.model` as JSON, a line per field; times are ISO 8601 in UTC. ValueError on NaN, infinity and what JSON lacks."""
+    try:
+        lines = [f" {json.dumps(name)}: {_dump(value)}" for name, value in _converter.unstructure(record).items()]
+        return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+    except (TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def decode(kind: type[T], data: bytes, *, key: str = "") -> T:

@@ -84,6 +84,8 @@ class Leg:
     """Rows of `began_from` up to this number are its past."""
     superseded_by: str | None = None
     """The trunk session that runs its remaining rows again; None for the newest leg and where there is none."""
+    rewinds: tuple[tuple[int, int], ...] = ()
+    """`Session.rewinds`."""
 
 
 class Risk(NamedTuple):
@@ -224,10 +226,15 @@ def _listings_until(link: Link) -> tuple[CheckpointListing, ...]:
 
 def _leg(session: Session, role: Role, end_row: int | None, superseded_by: str | None) -> Leg:
     record = session.resumed_from
-    if record is None:
-        return Leg(session.id, role, end_row, superseded_by=superseded_by)
     return Leg(
-        session.id, role, end_row, record.session, max(record.step, 0), max(record.metric_rows, 0), superseded_by
+        session.id,
+        role,
+        end_row,
+        began_from=record.session if record else None,
+        began_step=max(record.step, 0) if record else 0,
+        began_row=max(record.metric_rows, 0) if record else 0,
+        superseded_by=superseded_by,
+        rewinds=session.rewinds,
     )
 
 

@@ -65,6 +65,8 @@ class _Door:
         def work() -> None:
             try:
                 answers.append(_ask_now(question))
+            except Exception as error:  # noqa: BLE001  # a foreign library on a thread of its own: whatever fails is the answer
+                answers.append(_Answer(None, f"the NVIDIA library failed: {error!r}"))
             finally:
                 self._turn.release()
 

@@ -85,7 +85,7 @@ def read_run(store: Store, folder: str) -> RunFiles:
     """Everything small that a run's folder holds. FormatError when `run.json` or `head.json` cannot be read; a session or an
     annotation that cannot be read is named in `broken` and left out.
     """
-    info = decode(RunInfo, store.get(naming.run_file(folder)), key=naming.run_file(folder))
+    info = read_run_info(store, folder)
     head, head_version = read_head(store, folder)
     broken: list[str] = []
     annotations = Annotations()
@@ -99,6 +99,11 @@ def read_run(store: Store, folder: str) -> RunFiles:
         broken.append(error.message)
     sessions = tuple(_read_sessions(store, folder, head, broken))
     return RunFiles(folder, info, head, head_version, annotations, sessions, store.now(), tuple(broken))
+
+
+def read_run_info(store: Store, folder: str) -> RunInfo:
+    """`run.json`."""
+    return decode(RunInfo, store.get(naming.run_file(folder)), key=naming.run_file(folder))
 
 
 def read_head(store: Store, folder: str) -> tuple[Head, str]:

@@ -119,6 +119,9 @@ class Session:
     """Keys of manifests that this session found corrupt, in whoever's name they stand."""
     rows: int = 0
     """Metric rows logged so far."""
+    rewinds: tuple[tuple[int, int], ...] = ()
+    """Each time this very session went back to a checkpoint (its loop's cell was run again): (`rows` at that moment, rows that the
+    checkpoint held). Rows from the second number up to the first were run again."""
     segments: tuple[Segment, ...] = ()
     tail: MetricTail = MetricTail()
     sync: dict[str, Any] = field(default_factory=dict)

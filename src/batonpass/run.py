@@ -1,0 +1,334 @@
+"""The run as the notebook sees it: attach, loop, log, save, finish. It composes; what things mean and move lies in core and sync."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Self
+
+from batonpass import endings
+from batonpass.core.errors import HeldElsewhereError, UsageError
+from batonpass.core.model import EndKind
+from batonpass.core.training.attached import Attached
+from batonpass.core.training.environment import environment
+from batonpass.core.training.loop import TrainingLoop
+from batonpass.core.training.restore import apply, check_fits
+from batonpass.core.training.snapshot import Snapshotter
+from batonpass.resuming import Found, find_checkpoint
+from batonpass.saver import Saver, draft_manifest
+from batonpass.sync.active import ActiveSession, SessionStatus
+from batonpass.words import farewell, welcome
+
+OpenSession = Callable[[Callable[[], dict[str, Any]]], ActiveSession]
+"""Joins the run as a new session; its argument says what the training is at, and is called on the service's threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `start` was told about saving."""
+
+    goal_steps: int | None
+    seed: int | None
+    save_every_s: float | None
+    say: Callable[[str], None]
+
+
+class Run:
+    """A run, open on this machine. Made by `batonpass.start`.
+
+    Nothing in here raises into the loop because of saving, logging or syncing; trouble becomes a state that `status()` shows.
+    """
+
+    def __init__(self, open_session: OpenSession, options: Options) -> None:
+        """`open_session` joins the run as a new session; it is called again when this kernel has to begin a new leg."""
+        self._open_session = open_session
+        self._options = options
+        self._say = options.say
+        self._attached = Attached()
+        self._loop = TrainingLoop(self._attached, self, goal_steps=options.goal_steps, seed=options.seed)
+        self._snapshotter = Snapshotter(self._attached)
+        self._saver: Saver | None = None
+        self._save_asked = False
+        self._trained_s = 0.0
+        self._began_at_step = 0
+        self._mark: float | None = None
+        self._closed = False
+        self._active = open_session(self.facts)
+        self._active.start()
+        endings.watch_endings(self)
+
+    # What the run is
+
+    @property
+    def name(self) -> str:
+        """The run's name, as it was typed when the run was created."""
+        return self._active.joined.info.name
+
+    @property
+    def run_id(self) -> str:
+        """The run's id: eight characters."""
+        return self._active.joined.info.run_id
+
+    @property
+    def root_id(self) -> str:
+        """The id of the root folder on the store: twelve characters."""
+        return self._active.joined.root.root_id
+
+    @property
+    def session(self) -> str:
+        """The id of this session, the leg of the run on this machine."""
+        return self._active.joined.session
+
+    @property
+    def step(self) -> int:
+        """The last finished step; inside a body, the step that the body belongs to (1-based)."""
+        return self._loop.step
+
+    @property
+    def epoch(self) -> int:
+        """The pass over the data, from 0."""
+        return self._loop.epoch
+
+    @property
+    def batch(self) -> int:
+        """Batches of this epoch that are finished."""
+        return self._loop.batch
+
+    @property
+    def at_boundary(self) -> bool:
+        """A save asked for now would be taken now: no body is open and no epoch's tail is running."""
+        return self._loop.at_boundary
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """A dict that is stored with every checkpoint: early-stopping counters, best values, anything JSON or tensors can hold."""
+        return self._attached.state
+
+    @property
+    def body_open(self) -> bool:
+        """A loop body is being executed, or was left without a next batch being asked for."""
+        return self._loop.body_open
+
+    # Training
+
+    def attach(
+        self, *, from_scratch: bool = False, generators: Mapping[str, Any] | None = None, **objects: Any
+    ) -> Self:
+        """Name what belongs to the training's state, and restore it if there is something to restore.
+
+        `objects` are modules, optimizers, schedulers, scalers, averaged models: anything with `state_dict` and `load_state_dict`.
+        `generators` are `torch.Generator`s and `numpy.random.Generator`s that the training draws from, by name.
+
+        NothingToRestoreError when the run was trained before and nothing restores (`from_scratch=True` then begins a marked
+        branch); CheckpointMismatchError when the checkpoint is of another model: then nothing has been changed.
+        """
+        if self._saver is not None:
+            self._say(
+                f"batonpass: attach again: what was trained since the last checkpoint is discarded (this is step {self.step:,})"
+            )
+            self._begin_new_leg()
+        self._attached.attach(objects, generators or {})
+        if from_scratch:
+            self._active.become_branch("from scratch")
+            self._say("batonpass: from scratch, as you asked: step 0, kept as a branch beside the run")
+        else:
+            self._resume()
+        self._make_saver()
+        return self
+
+    def steps(self, loader: Iterable[Any], *, accumulate: int = 1) -> Any:
+        """Iterate over the batches that are still to be trained on; the body of the loop is one optimizer step.
+
+        Alone it goes on across epochs up to `goal_steps`; inside `for epoch in run.epochs(E)` it ends with the epoch.
+        `accumulate=n`: a step is n bodies. The iterator's `len()` is the number of batches that remain.
+        """
+        self._must_be_attached("steps")
+        return self._loop.steps(loader, accumulate=accumulate)
+
+    def epochs(self, count: int) -> Any:
+        """Iterate over the epochs that are still to be trained, up to `count` or `goal_steps`, whichever comes first."""
+        self._must_be_attached("epochs")
+        return self._loop.epochs(count)
+
+    def log(self, **values: Any) -> None:
+        """Log numbers or 0-d tensors at this step. Never raises, never waits for a disk or a GPU."""
+        self._active.joined.log.log(self._loop.step, self._loop.epoch_progress, values)
+
+    def save(self, *, wait: bool = False, timeout_s: float = 600.0) -> bool:
+        """Save at this boundary, or at the next one when a body or an epoch's tail is running.
+
+        With `wait=True` returns whether the checkpoint reached the store within `timeout_s` seconds (handed over, on a mount).
+        """
+        self._must_be_attached("save")
+        if not self._loop.at_boundary:
+            self._save_asked = True
+            if wait:
+                self._say(
+                    "batonpass: a save cannot be waited for inside a loop body; it is taken at the next step boundary"
+                )
+            return False
+        return self._save_now(wait_s=timeout_s if wait else 0.0)
+
+    def finish(self, *, done: bool = False, timeout_s: float = 600.0) -> bool:
+        """Save, send, prove, say what is safe, and end this session; below the goal the run itself stays open unless `done`.
+
+        Returns True when everything is on the store. Takes at most about `timeout_s` seconds.
+        """
+        if self._closed:
+            return True
+        self._loop.settle()
+        if self._saver is not None and self.step > 0:
+            self._save_now(wait_s=timeout_s)
+        goal = self._options.goal_steps
+        reached = done or (goal is not None and self.step >= goal)
+        safe = self._close(EndKind.FINISHED if reached else EndKind.CLOSED, timeout_s=timeout_s)
+        self._say(farewell(self._active.status(), safe=safe, reached=reached, goal_steps=goal))
+        return safe
+
+    def status(self) -> SessionStatus:
+        """What is safe now, in numbers."""
+        return self._active.status()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.finish()
+        else:
+            self.leave(*endings.describe(error))
+
+    # What the loop tells (core.training.loop.LoopHost)
+
+    def on_enter(self) -> None:
+        """The loop is entered: hold the run again if the stop button had let go of it."""
+        if self._closed:
+            raise UsageError("this run is finished here", hint="run the cell with batonpass.start(...) again")
+        try:
+            self._active.retake()
+        except HeldElsewhereError:
+            self._say("batonpass: not continuing here; nothing was lost")
+            raise
+        self._mark = time.monotonic()
+
+    def on_boundary(self) -> None:
+        """A step has just been finished."""
+        now = time.monotonic()
+        if self._mark is not None:
+            self._trained_s += now - self._mark
+        self._mark = now
+        saver = self._saver
+        if saver is not None and (self._save_asked or saver.due) and saver.take():
+            self._save_asked = False
+
+    def say(self, line: str) -> None:
+        """Print a line to the user."""
+        self._say(line)
+
+    def restore_last(self) -> bool:
+        """A body was cut between backward and step: begin a new leg from the last checkpoint. False when there is none."""
+        if self._saver is None or (
+            self._saver.committed is None and self._active.joined.writer.record.resumed_from is None
+        ):
+            return False
+        self._begin_new_leg()
+        self._resume()
+        self._make_saver()
+        return True
+
+    # How it ends (endings.Ending)
+
+    def interrupted(self, kind: EndKind, detail: str) -> None:
+        """A cell was left by an exception while a body was open."""
+        self._active.pause(kind, detail)
+
+    def leave(self, kind: EndKind, detail: str) -> None:
+        """The process is about to end, or the `with` block was left by an exception."""
+        if not self._closed:
+            self._close(kind, detail=detail, timeout_s=20.0)
+
+    # Inside
+
+    def facts(self) -> dict[str, Any]:
+        """What the session's file says of the training now."""
+        step = self._loop.finished_steps
+        return {
+            "step": step,
+            "epoch": self._loop.epoch_progress,
+            "trained_s": round(self._trained_s, 3),
+            "steps_done": max(step - self._began_at_step, 0),
+        }
+
+    def _save_now(self, *, wait_s: float) -> bool:
+        saver = self._saver
+        assert saver is not None
+        deadline = time.monotonic() + wait_s
+        saver.wait(wait_s or 60.0)
+        if not saver.take():
+            return False
+        if not wait_s:
+            return True
+        return saver.wait(max(deadline - time.monotonic(), 0.0)) and self._active.service.drain(
+            max(deadline - time.monotonic(), 0.0)
+        )
+
+    def _resume(self) -> None:
+        found = find_checkpoint(self._active, say=self._say)
+        if found is None:
+            self._say("batonpass: step 0: this run has not been trained yet")
+            return
+        self._load(found)
+
+    def _load(self, found: Found) -> None:
+        check_fits(found.loaded, self._attached)
+        report = apply(found.loaded, self._attached)
+        self._loop.restore(found.loaded)
+        self._trained_s, self._began_at_step = 0.0, self._loop.finished_steps
+        record = replace(found.record, label=report.label, missing=report.missing)
+        self._active.joined.writer.change(resumed_from=record)
+        self._active.service.wake("beat")
+        self._say(
+            welcome(record, goal_steps=self._options.goal_steps, lost_steps=found.lost_steps, lost_s=found.lost_s)
+        )
+
+    def _begin_new_leg(self) -> None:
+        if self._saver is not None:
+            self._saver.wait(60.0)
+            self._saver.close()
+            self._saver = None
+        self._active.close(EndKind.CLOSED, detail="continued in the same kernel", timeout_s=60.0)
+        self._active = self._open_session(self.facts)
+        self._active.start()
+
+    def _make_saver(self) -> None:
+        environment_now = environment()
+
+        def draft() -> Any:
+            return draft_manifest(
+                self._active,
+                step=self._loop.finished_steps,
+                epoch=self._loop.epoch_progress,
+                trained_s=self._trained_s,
+                data=self._loop.position(),
+                environment=environment_now,
+            )
+
+        self._saver = Saver(self._active, self._snapshotter, draft, every_s=self._options.save_every_s, say=self._say)
+
+    def _close(self, kind: EndKind, *, detail: str = "", timeout_s: float) -> bool:
+        self._closed = True
+        endings.forget(self)
+        if self._saver is not None:
+            self._saver.wait(timeout_s)
+            self._saver.close()
+        return self._active.close(kind, detail=detail, timeout_s=timeout_s)
+
+    def _must_be_attached(self, what: str) -> None:
+        if self._saver is None:
+            raise UsageError(
+                f"run.{what} before run.attach", hint="call run.attach(model=model, optimizer=optimizer) first"
+            )

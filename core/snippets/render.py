@@ -1,0 +1,129 @@
+"""The cells that continue a run: a first cell that reaches the store, one that installs the agent, one that starts, and the loop."""
+
+from __future__ import annotations
+
+from batonpass.core.errors import UsageError
+from batonpass.core.snippets.cells import Cell, Snippet, code, fill, plain
+from batonpass.core.snippets.inputs import SnippetInputs, Target
+
+_LATER = {
+    Target.HF: "the snippet for the Hugging Face Trainer is not there yet",
+    Target.LIGHTNING: "the snippet for Lightning is not there yet",
+}
+_PIP_HINTS = {
+    Target.COLAB: "Runtime > Disconnect and delete runtime, then run the cells again on the fresh machine.",
+    Target.COLAB_MOUNT: "Runtime > Disconnect and delete runtime, then run the cells again on the fresh machine.",
+    Target.KAGGLE: "In the notebook's settings (right side) switch Internet on; Kaggle asks for a verified phone number once. "
+    "Without internet, take the notebook file that carries all wheels.",
+    Target.LOCAL: "Look at pip's own words above; a fresh virtual environment usually helps.",
+}
+
+
+def render(target: Target, inputs: SnippetInputs) -> Snippet:
+    """The cells that continue the run `inputs.run_id` of the root `inputs.root_id` on `target`.
+
+    UsageError when the target is not built yet, or an input that it needs is missing or cannot be used there.
+    """
+    if target in _LATER:
+        raise UsageError(
+            _LATER[target], hint="take --for local and call run.attach yourself, or --for torch for the weights"
+        )
+    if not inputs.run_id or not inputs.root_id:
+        raise UsageError("a cell that continues a run needs the run's id and the store's root id", hint="choose a run")
+    if target is Target.TORCH:
+        return _torch(inputs)
+    if not inputs.wheels:
+        raise UsageError(
+            "the agent does not lie on this store yet",
+            hint='press "put the agent on my Drive", or: batonpass agent put',
+        )
+    install = code(_fetch(target, inputs), _install(target, inputs))
+    return assemble(target, inputs, (reach(target, inputs), install))
+
+
+def assemble(target: Target, inputs: SnippetInputs, first: tuple[Cell, ...]) -> Snippet:
+    """The whole snippet around the cells that reach the store and install the agent."""
+    says = _what_is_restored(inputs)
+    verb = "Continue" if inputs.run_id else "Begin"
+    intro = (
+        f"## {verb} {plain(inputs.run_name)} on {plain(target.value)}\n\n{plain(says, limit=400)}\n\n"
+        "Run the cells from top to bottom. Each one stops with a sentence that says what to do when something is missing."
+    )
+    start = fill(
+        "start" if inputs.run_id else "start_new",
+        run_name=inputs.run_name,
+        account=inputs.account or None,
+        goal_steps=inputs.goal_steps,
+        root_id=inputs.root_id,
+        **({"run_id": inputs.run_id} if inputs.run_id else {}),
+    )
+    train = fill("train_flat" if inputs.goal_steps else "train_epochs")
+    cells = (Cell("markdown", intro), *first, code(start), code(train, tags=("your-code",)))
+    return Snippet(target.value, cells, f"{verb} {inputs.run_name} on {target.value}", says)
+
+
+def reach(target: Target, inputs: SnippetInputs) -> Cell:
+    """The cell that makes the store reachable and sets STORE."""
+    if target is Target.COLAB_MOUNT:
+        return code(fill("reach_mount", mount_point=inputs.mount_point, drive_folder=inputs.drive_folder))
+    if inputs.store_is_folder:
+        if target is Target.COLAB:
+            raise UsageError(
+                f"{inputs.store} is a folder; a machine of Colab does not see it",
+                hint="take --for colab-mount, or copy the store to Drive: batonpass copy",
+            )
+        return code(fill("reach_folder", store=inputs.store))
+    secrets = {Target.COLAB: "secret_colab", Target.KAGGLE: "secret_kaggle", Target.LOCAL: "secret_local"}
+    values = {"token_file": inputs.token_file} if target is Target.LOCAL else {}
+    return code(fill(secrets[target], store=inputs.store, **values))
+
+
+def install_body(target: Target, wheels: tuple[tuple[str | None, ...], ...]) -> str:
+    """The part of the install cell that checks and installs; `wheels` are (name, sha256, id)."""
+    return fill("install", wheels=wheels, keep_installed=target is Target.LOCAL, hint=_PIP_HINTS[target])
+
+
+def _install(target: Target, inputs: SnippetInputs) -> str:
+    return install_body(target, tuple((w.name, w.sha256, w.id) for w in inputs.wheels))
+
+
+def _fetch(target: Target, inputs: SnippetInputs) -> str:
+    if target is Target.COLAB_MOUNT or inputs.store_is_folder:
+        return fill("fetch_folder")
+    if missing := [w.name for w in inputs.wheels if not w.id]:
+        raise UsageError(
+            f"the Drive id of {missing[0]} is not known", hint="put the agent on the store again, then copy a new cell"
+        )
+    return fill("fetch_drive", hint=_PIP_HINTS[target])
+
+
+def _torch(inputs: SnippetInputs) -> Snippet:
+    if not inputs.store_is_folder:
+        raise UsageError(
+            "the torch snippet reads a folder, and this store is none",
+            hint="mount the Drive and give the mounted folder, or bring the files here: batonpass restore",
+        )
+    pick = inputs.pick
+    says = (
+        f"Loads the model's weights of step {pick.step:,}."
+        if pick
+        else "Loads the model's weights of the newest whole checkpoint."
+    ) + " Not the optimizer, nor the place in the data: to go on training exactly, take another target."
+    body = fill(
+        "torch", store=inputs.store, run_id=inputs.run_id, root_id=inputs.root_id, pick=pick.key if pick else None
+    )
+    load = fill("torch_load")
+    intro = f"## The weights of {plain(inputs.run_name)}, with torch and safetensors only\n\n{plain(says, limit=400)}"
+    cells = (Cell("markdown", intro), code(body), code(load, tags=("your-code",)))
+    return Snippet(Target.TORCH.value, cells, f"The weights of {inputs.run_name}", says)
+
+
+def _what_is_restored(inputs: SnippetInputs) -> str:
+    goal = f" of {inputs.goal_steps:,}" if inputs.goal_steps else ""
+    if not inputs.run_id:
+        return f"Begins the new run {inputs.run_name}; from the next day on, its own start line continues it."
+    if inputs.pick:
+        return f"{inputs.run_name} continues after step {inputs.pick.step:,}{goal}, as you chose; later steps stay as a branch."
+    if inputs.newest_step is not None:
+        return f"{inputs.run_name} continues after step {inputs.newest_step:,}{goal}, or after a later one that arrives meanwhile."
+    return f"{inputs.run_name} has no durable checkpoint yet: the start stops unless one arrives, it never begins from zero by itself."

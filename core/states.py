@@ -1,0 +1,133 @@
+"""The state word of a session and of a run: what is known, and never why a provider ended a machine. Pure.
+
+Ages are reckoned by the store's clock. A computer that cannot reach the store knows nothing about a session's death.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from batonpass.core.lineage import trace
+from batonpass.core.model import EndKind, Head, Session
+
+QUIET_AFTER_S = 150.0
+"""Two idle heartbeats (60 s each) and some slack have been missed."""
+LOST_AFTER_S = 300.0
+"""Five minutes of the store's own clock: a store that answers about itself."""
+MOUNT_QUIET_AFTER_S = 600.0
+"""A mounted Drive brings a heartbeat to other computers minutes late."""
+MOUNT_LOST_AFTER_S = 1800.0
+
+
+class Word(StrEnum):
+    """What is said about a session or a run."""
+
+    NOT_STARTED = "not started"
+    LIVE = "live"
+    QUIET = "quiet"
+    LOST = "lost contact"
+    PROCESS_GONE = "training process gone"
+    """The machine still beats (a watcher, an idle kernel), but the training process does not live."""
+    RESTARTED = "kernel restarted"
+    STOPPED = "stopped by you"
+    FAILED = "failed with an error"
+    CLOSED = "closed below the goal"
+    FINISHED = "finished, not proven yet"
+    PROVEN = "finished and proven"
+    UNKNOWN = "unknown"
+    """Only with `State.offline`, where there was never an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state word and one sentence about it."""
+
+    word: Word
+    sentence: str
+    offline: bool = False
+    """This computer cannot reach the store: the word is the last one known, and nobody is declared dead."""
+    age_s: float | None = None
+    """Seconds since the last heartbeat by the store's clock; None when not known."""
+
+
+_ENDS = {
+    EndKind.CLOSED: (Word.CLOSED, "The session was finished before the goal; the run can go on."),
+    EndKind.STOPPED: (Word.STOPPED, "The loop was interrupted by hand."),
+    EndKind.FAILED: (Word.FAILED, "The training code raised an error."),
+    EndKind.RESTARTED: (Word.RESTARTED, "The kernel was restarted: the machine lives, the training process does not."),
+}
+
+
+def session_state(
+    session: Session,
+    age_s: float | None,
+    *,
+    offline: bool = False,
+    mount: bool = False,
+    arrived: Collection[str] = (),
+) -> State:
+    """The state of one session.
+
+    `age_s`: seconds since its file last changed, by the store's clock; None when the store was not asked. `offline`: this computer
+    cannot reach the store now. `mount`: the store is a folder that some program synchronises, where heartbeats arrive late.
+    `arrived`: manifest keys that receipts prove.
+    """
+    if session.end is not None:
+        word, sentence = _ended(session, session.end.kind, arrived)
+        return State(word, sentence, offline, age_s)
+    if offline or age_s is None:
+        return State(
+            Word.UNKNOWN,
+            "This computer is offline; what the session does now is not known." if offline else "Not asked yet.",
+            offline,
+            age_s,
+        )
+    return _by_age(session, max(age_s, 0.0), mount=mount)
+
+
+def run_state(
+    head: Head,
+    sessions: Iterable[Session],
+    ages_s: Mapping[str, float],
+    *,
+    offline: bool = False,
+    mount: bool = False,
+    arrived: Collection[str] = (),
+) -> State:
+    """The state of a run: that of its holder, or of the session that held it last. `ages_s` by session id, as in `session_state`."""
+    known = {s.id: s for s in sessions}
+    if head.holder is not None and head.holder not in known:
+        return State(Word.UNKNOWN, "The file of the session that holds the run has not arrived here.", offline)
+    links = trace(head, known.values()).links
+    if not links:
+        word = Word.UNKNOWN if offline else Word.NOT_STARTED
+        return State(word, "This computer is offline." if offline else "No session has begun yet.", offline)
+    session = links[0].session
+    return session_state(session, ages_s.get(session.id), offline=offline, mount=mount, arrived=arrived)
+
+
+def is_proven(session: Session, *, arrived: Collection[str] = ()) -> bool:
+    """Whether the session's last step stands in a checkpoint whose every byte is proven."""
+    good = [c for c in session.checkpoints if c.key not in session.quarantined]
+    return bool(good) and good[-1].step >= session.step and (good[-1].proven or good[-1].key in arrived)
+
+
+def _ended(session: Session, kind: EndKind, arrived: Collection[str]) -> tuple[Word, str]:
+    if kind is not EndKind.FINISHED:
+        return _ENDS[kind]
+    if is_proven(session, arrived=arrived):
+        return Word.PROVEN, "The goal is reached and the last checkpoint has arrived, every byte proven."
+    return Word.FINISHED, "The goal is reached; that the last checkpoint has arrived is not proven yet."
+
+
+def _by_age(session: Session, age_s: float, *, mount: bool) -> State:
+    quiet_s, lost_s = (MOUNT_QUIET_AFTER_S, MOUNT_LOST_AFTER_S) if mount else (QUIET_AFTER_S, LOST_AFTER_S)
+    if age_s >= lost_s:
+        return State(Word.LOST, "No sign of life for longer than a living session would stay silent.", age_s=age_s)
+    if not session.alive:
+        return State(Word.PROCESS_GONE, "The machine still answers, but the training process is gone.", age_s=age_s)
+    if age_s >= quiet_s:
+        return State(Word.QUIET, "A heartbeat is late; that can be the network.", age_s=age_s)
+    return State(Word.LIVE, "The training process lives.", age_s=age_s)

@@ -1,0 +1,80 @@
+"""Notices how a session ends: an error or the stop button in a notebook cell, an uncaught exception in a script, the end of the process."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import weakref
+from types import TracebackType
+from typing import Any, Protocol
+
+from batonpass.core.model import EndKind
+
+
+class Ending(Protocol):
+    """What an open run wants to be told."""
+
+    @property
+    def body_open(self) -> bool:
+        """A loop body is being executed (or was left by an exception)."""
+
+    def interrupted(self, kind: EndKind, detail: str) -> None:
+        """The loop was left by an exception; the process lives on (notebook) or ends (script)."""
+
+    def leave(self, kind: EndKind, detail: str) -> None:
+        """The process is about to end."""
+
+
+_open: weakref.WeakSet[Any] = weakref.WeakSet()
+_installed: set[str] = set()
+
+
+def watch_endings(run: Ending) -> None:
+    """Tell `run` from now on. The hooks are installed once per process and call what was there before."""
+    _open.add(run)
+    if "process" not in _installed:
+        _installed.add("process")
+        before = sys.excepthook
+
+        def excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+            before(kind, error, trace)
+            for each in list(_open):
+                each.leave(*describe(error))
+
+        sys.excepthook = excepthook
+        atexit.register(_at_exit)
+    _watch_cells()
+
+
+def forget(run: Ending) -> None:
+    """`run` is closed."""
+    _open.discard(run)
+
+
+def describe(error: BaseException) -> tuple[EndKind, str]:
+    """What an exception says of how a body ended."""
+    if isinstance(error, KeyboardInterrupt):
+        return EndKind.STOPPED, ""
+    return EndKind.FAILED, f"{type(error).__name__}: {error}"
+
+
+def _at_exit() -> None:
+    for each in list(_open):
+        each.leave(EndKind.CLOSED, "")
+
+
+def _watch_cells() -> None:
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is None or "cells" in _installed:
+        return
+    _installed.add("cells")
+
+    def after_cell(result: Any) -> None:
+        error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
+        if error is None:
+            return
+        for each in list(_open):
+            if each.body_open:
+                each.interrupted(*describe(error))
+
+    shell.events.register("post_run_cell", after_cell)

@@ -1,0 +1,161 @@
+"""Finds the checkpoint to continue from, brings it here, proves it and loads it. Never a silent start from zero."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from batonpass.core import naming
+from batonpass.core.errors import CorruptCheckpointError, NotFoundError, NothingToRestoreError
+from batonpass.core.lineage import Candidate, resume_candidates, trace
+from batonpass.core.model import CheckpointListing, Manifest, ResumeRecord, Session
+from batonpass.sync.active import ActiveSession
+from batonpass.sync.leftovers import newest_local
+from batonpass.sync.reading import RunFiles, read_run
+from batonpass.sync.restore import RestoreProgress, fetch_checkpoint
+
+if TYPE_CHECKING:
+    from batonpass.core.training.read import Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One checkpoint to try: where it stands in the lineage and, where it is on this disk already, its folder."""
+
+    session: str
+    key: str
+    step: int
+    metric_rows: int
+    listing: CheckpointListing | None
+    directory: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A checkpoint that was read back whole."""
+
+    offer: Offer
+    loaded: Loaded
+    record: ResumeRecord
+    lost_steps: int
+    lost_s: float
+
+
+def find_checkpoint(active: ActiveSession, *, say: Callable[[str], None]) -> Found | None:
+    """The newest checkpoint of the lineage whose every byte is right; None for a run that never got past step 0.
+
+    NothingToRestoreError when the run has got past step 0 and nothing restores. A store that does not answer raises as it is:
+    then nothing has been decided and nothing is put in quarantine.
+    """
+    joined = active.joined
+    run = read_run(joined.store, joined.folder)
+    others = [s.session for s in run.sessions if s.session.id != joined.session]
+    skipped = list(_gaps(run, joined.session))
+    for offer in _offers(active, run, others, skipped):
+        record = ResumeRecord(offer.session, offer.key, offer.step, offer.metric_rows, skipped=tuple(skipped))
+        joined.writer.change(resumed_from=record)
+        joined.writer.publish()  # protects the checkpoint from every prune before its first byte is read
+        try:
+            loaded = _load(active, offer, say)
+        except CorruptCheckpointError as error:
+            joined.writer.change(quarantined=(*joined.writer.record.quarantined, offer.key))
+            skipped.append(f"step {offer.step:,} is damaged: {error.message}")
+        except NotFoundError as error:
+            skipped.append(f"step {offer.step:,} has not arrived whole: {error.message}")
+        else:
+            return _found(active, offer, loaded, replace(record, skipped=tuple(skipped)), others)
+        say(f"batonpass: passed over: {skipped[-1]}")
+    joined.writer.change(resumed_from=None)
+    joined.writer.publish()
+    if any(s.step > 0 or s.checkpoints for s in others) or (skipped and others):
+        raise NothingToRestoreError(
+            "this run has been trained before, but none of its checkpoints can be restored"
+            + "".join(f"\n  - {reason}" for reason in skipped),
+            hint="wait for the Drive to catch up and start again, or attach(..., from_scratch=True) to train from zero as a marked branch",
+        )
+    return None
+
+
+def _gaps(run: RunFiles, me: str) -> Iterable[str]:
+    yield from run.broken
+    yield from trace(replace(run.head, holder=None), [s.session for s in run.sessions if s.session.id != me]).gaps
+
+
+def _offers(active: ActiveSession, run: RunFiles, others: list[Session], skipped: list[str]) -> Iterable[Offer]:
+    """Best first. A checkpoint that is only on this disk comes right before the published ones of its session."""
+    head = replace(run.head, holder=None, sessions=tuple(s for s in run.head.sessions if s != active.joined.session))
+    local = {place.session: place for place in active.joined.leftovers}
+    links = trace(head, others).links
+    for link in links[:1]:
+        place = local.get(link.session.id)
+        fresh = newest_local(place, link.session) if place else None
+        if fresh is not None:
+            yield _local_offer(active.joined.folder, *fresh)
+    for candidate in resume_candidates(head, others):
+        if candidate.passed_over:
+            skipped.append(f"step {candidate.step:,} was passed over: {candidate.passed_over}")
+            continue
+        yield _listed_offer(candidate, local.get(candidate.session))
+
+
+def _local_offer(folder: str, directory: Path, manifest: Manifest) -> Offer:
+    key = naming.manifest_file(folder, manifest.step, manifest.session, manifest.attempt)
+    return Offer(manifest.session, key, manifest.step, manifest.metric_rows, None, directory)
+
+
+def _listed_offer(candidate: Candidate, place: Any) -> Offer:
+    listing = candidate.listing
+    directory = None
+    if place is not None:
+        name = naming.checkpoint_name(listing.step, candidate.session, listing.attempt)
+        directory = next((path for path, _ in place.committed() if path.name == name), None)
+    return Offer(candidate.session, listing.key, listing.step, listing.metric_rows, listing, directory)
+
+
+def _load(active: ActiveSession, offer: Offer, say: Callable[[str], None]) -> Loaded:
+    from batonpass.core.training.read import read_checkpoint  # noqa: PLC0415  # torch is there by now
+
+    if offer.directory is not None:
+        try:
+            return read_checkpoint(offer.directory)
+        except CorruptCheckpointError:
+            if offer.listing is None:
+                raise
+            say("batonpass: the copy on this machine is damaged; taking the one on the store")
+    if offer.listing is None:
+        raise NotFoundError("it is not on the store", op="restore", key=offer.key)
+    arriving = active.joined.local.path / "arriving"
+    shutil.rmtree(arriving, ignore_errors=True)
+    directory, _ = fetch_checkpoint(
+        active.joined.store, active.joined.folder, offer.listing, arriving, progress=_printed(say)
+    )
+    return read_checkpoint(directory)
+
+
+def _printed(say: Callable[[str], None]) -> RestoreProgress:
+    """A line for each tenth of a large download."""
+    shown = -1
+
+    def tell(_file: str, done_bytes: int, total_bytes: int) -> None:
+        nonlocal shown
+        tenth = 10 * done_bytes // max(total_bytes, 1)
+        if total_bytes > 100_000_000 and tenth > shown:
+            shown = tenth
+            say(f"batonpass: restoring, {done_bytes / 1e6:,.0f} of {total_bytes / 1e6:,.0f} MB")
+
+    return RestoreProgress(tell)
+
+
+def _found(active: ActiveSession, offer: Offer, loaded: Loaded, record: ResumeRecord, others: list[Session]) -> Found:
+    active.mirror.knows(loaded.manifest)
+    before = next((s for s in others if s.id == offer.session), None)
+    lost_steps = max((before.step if before else offer.step) - offer.step, 0)
+    lost_s = max((before.trained_s if before else 0.0) - loaded.manifest.trained_s, 0.0) if lost_steps else 0.0
+    reason = record.skipped[-1] if record.skipped else ""
+    if lost_steps and not reason:
+        ended = before.end.kind if before and before.end else "its machine was gone"
+        reason = f"the last session ended after its last checkpoint ({ended})"
+    return Found(offer, loaded, replace(record, reason=reason), lost_steps, lost_s)

@@ -1,0 +1,180 @@
+"""Decides when to save, takes the snapshot at a step boundary, and commits it in a thread of its own. Never raises into the loop."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from batonpass.core import naming
+from batonpass.core.errors import BatonpassError
+from batonpass.core.model import Manifest
+
+if TYPE_CHECKING:
+    from batonpass.core.training.snapshot import Snapshot, Snapshotter
+    from batonpass.sync.active import ActiveSession
+
+COST_SHARE = 0.01
+"""Saving may take this share of the training's time; a dearer snapshot makes saves rarer."""
+DEFAULT_EVERY_S = 60.0
+
+
+class Saver:
+    """Takes and commits the checkpoints of one session.
+
+    `draft` returns the manifest of the present boundary without files; it and `take` run on the training thread.
+    """
+
+    def __init__(
+        self,
+        active: ActiveSession,
+        snapshotter: Snapshotter,
+        draft: Callable[[], Manifest],
+        *,
+        every_s: float | None,
+        say: Callable[[str], None],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._active = active
+        self._snapshotter = snapshotter
+        self._draft = draft
+        self._every_s = DEFAULT_EVERY_S if every_s is None else every_s
+        self._fixed = every_s is not None
+        self._say = say
+        self._monotonic = monotonic
+        self._taken_at = monotonic()
+        self._last: Manifest | None = None
+        self._queue: queue.SimpleQueue[tuple[Snapshot, Manifest] | None] = queue.SimpleQueue()
+        self._done = threading.Condition()
+        self._open = 0
+        self.stall_s: list[float] = []
+        """How long each save kept the training waiting, in seconds."""
+        self.trouble = ""
+        self.committed: Manifest | None = None
+        """The newest checkpoint that is whole on this disk."""
+        threading.Thread(target=self._work, name="batonpass-writer", daemon=True).start()
+
+    @property
+    def every_s(self) -> float:
+        """Seconds between two saves now: what was asked for, or as often as the cost allows."""
+        if self._fixed or not self.stall_s:
+            return self._every_s
+        recent = sorted(self.stall_s[-9:])
+        return max(self._every_s, recent[len(recent) // 2] / COST_SHARE)
+
+    @property
+    def due(self) -> bool:
+        """Time for the next save."""
+        return self._monotonic() - self._taken_at >= self.every_s
+
+    def take(self) -> bool:
+        """Copy the state now, on the training thread; False when the writer still holds the last copy or the copy failed."""
+        started = self._monotonic()
+        try:
+            manifest = self._next(self._draft())
+            if manifest is None:
+                return True
+            snapshot = self._snapshotter.take(manifest.data)
+            if snapshot is None:
+                return False
+        except Exception as error:  # noqa: BLE001  # saving must never break the training: shown as a state and tried again
+            self._failed(error)
+            return False
+        finally:
+            self._taken_at = self._monotonic()
+            self.stall_s.append(self._taken_at - started)
+        self._last = manifest
+        with self._done:
+            self._open += 1
+        self._queue.put((snapshot, manifest))
+        return True
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until everything taken is on this disk."""
+        with self._done:
+            return self._done.wait_for(lambda: self._open == 0, timeout_s)
+
+    def close(self) -> None:
+        """End the writer's thread after what it is doing."""
+        self._queue.put(None)
+
+    def _next(self, draft: Manifest) -> Manifest | None:
+        """Number the attempt; None when nothing has happened since the last one."""
+        last = self._last
+        if last is None or last.step != draft.step:
+            return draft
+        if last.metric_rows == draft.metric_rows and last.data == draft.data:
+            return None
+        return replace(draft, attempt=last.attempt + 1)
+
+    def _work(self) -> None:
+        while (work := self._queue.get()) is not None:
+            self._commit(*work)
+
+    def _commit(self, snapshot: Snapshot, manifest: Manifest) -> None:
+        from batonpass.core.training.commit import write_checkpoint  # noqa: PLC0415  # torch is there by now
+
+        try:
+            joined = self._active.joined
+            joined.log.flush(30.0)
+            directory, whole = write_checkpoint(snapshot, joined.local.checkpoints, manifest)
+        except Exception as error:  # noqa: BLE001  # as in take()
+            self._failed(error)
+        else:
+            self.committed, self.trouble = whole, ""
+            self._active.enqueue(directory, whole)
+        finally:
+            snapshot.release()
+            with self._done:
+                self._open -= 1
+                self._done.notify_all()
+
+    def _failed(self, error: Exception) -> None:
+        message = error.message if isinstance(error, BatonpassError) else f"{type(error).__name__}: {error}"
+        if message != self.trouble:
+            self._say(
+                f"batonpass: this checkpoint could not be saved: {message}; training goes on and the next save tries again"
+            )
+        self.trouble = message
+
+
+def draft_manifest(
+    active: ActiveSession,
+    *,
+    step: int,
+    epoch: float,
+    trained_s: float,
+    data: dict[str, Any],
+    environment: dict[str, str],
+) -> Manifest:
+    """The manifest of this boundary, still without files."""
+    joined = active.joined
+    record = joined.writer.record
+    newest = active.service.durable
+    parent = newest.key if newest else (record.resumed_from.checkpoint if record.resumed_from else None)
+    finite = {name: value for name, value in dict(joined.log.newest).items() if abs(value) < float("inf")}
+    return Manifest(
+        run_id=joined.info.run_id,
+        session=joined.session,
+        attempt=1,
+        step=step,
+        epoch=epoch,
+        created_at=datetime.now(UTC),
+        files=(),
+        term=joined.head.term,
+        parent=parent,
+        metric_rows=joined.log.rows,
+        trained_s=trained_s,
+        metrics=finite,
+        environment=environment,
+        data=data,
+    )
+
+
+def key_of(folder: str, manifest: Manifest) -> str:
+    """The key of a checkpoint's manifest on the store."""
+    return naming.manifest_file(folder, manifest.step, manifest.session, manifest.attempt)

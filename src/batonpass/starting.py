@@ -1,0 +1,160 @@
+"""`batonpass.start`: opens the store, joins the run as a new session, and prints the machine card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from batonpass.core.errors import StoreUnreachableError, UsageError
+from batonpass.core.model import Session
+from batonpass.core.settings import Settings, read_settings
+from batonpass.core.storage import Store
+from batonpass.sync.handover import Patience
+
+if TYPE_CHECKING:
+    from batonpass.run import Run
+    from batonpass.sync.active import ActiveSession
+
+_open_runs: dict[tuple[str, str], Run] = {}
+DEFAULT_SYNC_EVERY_S = 20.0
+
+
+def start(
+    name: str,
+    *,
+    store: str | Path | None = None,
+    account: str | None = None,
+    goal_steps: int | None = None,
+    run_id: str | None = None,
+    root_id: str | None = None,
+    takeover: bool = False,
+    config: dict[str, Any] | None = None,
+    seed: int | None = None,
+    precision: str = "amp",
+    keep: int = 3,
+    keep_best: str | None = None,
+    save_every_s: float | None = None,
+    sync_every_s: float = DEFAULT_SYNC_EVERY_S,
+) -> Run:
+    """Open a run on this machine: continue it, or create it when no ids are given and the store has none of that name.
+
+    `store`: a folder (a mounted Drive's included), `gdrive://folder`, `memory://name`; default BATONPASS_STORE. `account`: your own
+    label for the place this runs at. `goal_steps`: optimizer steps in all. `run_id`, `root_id`: from the line this prints; with
+    them the run must exist. `takeover`: continue although another session seems to live; it then goes on as a branch.
+    `precision` ("fp32", "amp", "bf16") is what the machine card ranks GPUs by. `keep`: how many checkpoints stay on the store
+    beside the best by `keep_best` ("loss:min", "accuracy:max"). `save_every_s`: seconds between saves (default: every 60 s, rarer
+    when saving costs more than 1 % of the time). `sync_every_s`: seconds between two looks of the background service.
+
+    Errors, each with a hint: UsageError, NotOurFolderError, StoreUnreachableError, SignInError, RunNotFoundError,
+    AmbiguousRunError, HeldElsewhereError. Nothing is trained and nothing is created when one is raised.
+    """
+    from batonpass.run import Options, Run  # noqa: PLC0415  # loads torch, which `import batonpass` must not
+    from batonpass.sync.pruning import Keep  # noqa: PLC0415
+
+    settings = read_settings()
+    url = str(store) if store is not None else settings.store
+    if url is None:
+        raise UsageError(
+            "start needs a store", hint='pass store="/content/drive/MyDrive/batonpass", or set BATONPASS_STORE'
+        )
+    if goal_steps is not None and goal_steps < 1:
+        raise UsageError(
+            f"goal_steps={goal_steps} leaves nothing to train", hint="give the number of optimizer steps in all"
+        )
+    before = _open_runs.pop((url, name), None)
+    if before is not None:
+        print("batonpass: this run is open in this kernel; closing that session first")  # noqa: T201  # the notebook's output
+        before.finish()
+    opened = _open_checked(url, settings)
+    wanted = _wanted(name, account or settings.account or "", goal_steps, run_id, root_id, takeover, config or {})
+    session_opener = _SessionOpener(opened, settings, wanted, Keep(last=keep, best=keep_best), sync_every_s)
+    options = Options(goal_steps=goal_steps, seed=seed, save_every_s=save_every_s, say=print)
+    run = Run(session_opener, options)
+    _open_runs[(url, name)] = run
+    _introduce(run, session_opener, url, precision)
+    return run
+
+
+class _SessionOpener:
+    """Joins the run as a new session; called again when the same kernel begins a new leg."""
+
+    def __init__(self, store: Store, settings: Settings, wanted: Any, keep: Any, every_s: float) -> None:
+        self.store = store
+        self.settings = settings
+        self.wanted = wanted
+        self.keep = keep
+        self.every_s = every_s
+        self.gpus: tuple[Any, ...] = ()
+        self.host: Any = None
+
+    def __call__(self, facts: Callable[[], dict[str, Any]]) -> ActiveSession:
+        from batonpass.sync.active import ActiveSession  # noqa: PLC0415
+        from batonpass.sync.gpu import list_gpus  # noqa: PLC0415
+        from batonpass.sync.joining import join_run  # noqa: PLC0415
+        from batonpass.sync.machine import describe_host, versions  # noqa: PLC0415
+
+        self.host = describe_host(self.settings)
+        self.gpus = list_gpus(self.settings.home)
+
+        def fill(first: Session) -> Session:
+            return replace(first, gpus=self.gpus, versions=versions())
+
+        patience = Patience(lease_s=self.settings.lease_s)
+        joined = join_run(
+            self.store, self.wanted, home=self.settings.home, host=self.host, patience=patience, record=fill
+        )
+        self.wanted = replace(self.wanted, run_id=joined.info.run_id, root_id=joined.root.root_id)
+        return ActiveSession(
+            joined, home=self.settings.home, facts=facts, keep=self.keep, every_s=self.every_s, patience=patience
+        )
+
+
+def _open_checked(url: str, settings: Settings) -> Store:
+    from batonpass.sync.stores import open_store  # noqa: PLC0415
+    from batonpass.sync.stores.retry import RetryStore  # noqa: PLC0415
+
+    try:
+        store = RetryStore(open_store(url, settings))
+        store.now()
+    except StoreUnreachableError as error:
+        error.hint = error.hint or "check the connection and start again; nothing was trained"
+        raise
+    return store
+
+
+def _wanted(
+    name: str,
+    account: str,
+    goal_steps: int | None,
+    run_id: str | None,
+    root_id: str | None,
+    takeover: bool,
+    config: dict[str, Any],
+) -> Any:
+    from batonpass.sync.joining import Wanted  # noqa: PLC0415
+
+    return Wanted(
+        name=name,
+        account=account,
+        goal_steps=goal_steps,
+        run_id=run_id,
+        root_id=root_id,
+        takeover=takeover,
+        config=config,
+    )
+
+
+def _introduce(run: Run, opener: _SessionOpener, url: str, precision: str) -> None:
+    """The machine card, NEW and where if it is new, and the line for the next day."""
+    from batonpass.introduction import introduce  # noqa: PLC0415  # needs what a started session knows
+
+    introduce(
+        run, host=opener.host, gpus=opener.gpus, url=url, precision=precision, goal_steps=opener.wanted.goal_steps
+    )
+
+
+def open_run() -> Run | None:
+    """The run that was started last in this process and is still open."""
+    return next(reversed(_open_runs.values()), None)

@@ -1,0 +1,186 @@
+"""One open session of a run on this machine: its service, its fence, how safe its work is, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from batonpass.core.errors import HeldElsewhereError, StoreError
+from batonpass.core.model import CheckpointListing, End, EndKind, GpuSample, Manifest
+from batonpass.sync.gpu import sample_gpus
+from batonpass.sync.handover import Patience, claim, release
+from batonpass.sync.joining import Joined, leave_as_branch
+from batonpass.sync.leftovers import remove_superseded
+from batonpass.sync.mirror import Mirror
+from batonpass.sync.pruning import Keep, prune_own
+from batonpass.sync.reading import read_head
+from batonpass.sync.service import Duties, SyncService
+from batonpass.sync.tidying import keep_newest_local
+
+FENCE_EVERY_S = 60.0
+_SAMPLES = 240
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatus:
+    """What is safe, in numbers. Times in seconds."""
+
+    step: int
+    durable: CheckpointListing | None
+    """The newest published checkpoint of this session; handed over only, where `durable.proven` is False."""
+    durable_age_s: float | None
+    steps_at_risk: int
+    seconds_at_risk: float
+    branch: str | None
+    lanes: dict[str, Any]
+
+
+class ActiveSession:
+    """Owns what `Joined` opened. Thread-safe; `facts` is called on the service's threads and must be quick."""
+
+    def __init__(
+        self,
+        joined: Joined,
+        *,
+        home: Path,
+        facts: Callable[[], dict[str, Any]],
+        keep: Keep,
+        every_s: float,
+        patience: Patience,
+    ) -> None:
+        self.joined = joined
+        self._home = home
+        self._facts = facts
+        self._keep = keep
+        self._patience = patience
+        self._fenced_at = time.monotonic()
+        self._samples: tuple[GpuSample, ...] = ()
+        self._own_durable = False
+        self._stopping = threading.Event()
+        self._closed = False
+        self.released = False
+        """The run was let go of (stop button); entering the loop again takes it back."""
+        self.mirror = Mirror(joined.store, joined.folder, joined.journal, should_stop=self._stopping.is_set)
+        duties = Duties(facts=self._facts, extras=self._samples_so_far, fence=self._fence, tidy=self._tidy)
+        self.service = SyncService(
+            joined.writer, self.mirror, duties, every_s=every_s, say=patience.say, stopping=self._stopping
+        )
+
+    def start(self) -> None:
+        """Begin mirroring in the background."""
+        self.service.start()
+
+    def enqueue(self, directory: Path, manifest: Manifest) -> None:
+        """A committed checkpoint is ready to be mirrored."""
+        self.service.enqueue(directory, manifest)
+
+    def status(self) -> SessionStatus:
+        """How safe the work is now."""
+        facts = self._facts()
+        record = self.joined.writer.record
+        durable = self.service.durable
+        step, trained_s = facts.get("step", record.step), facts.get("trained_s", record.trained_s)
+        began = record.resumed_from.step if record.resumed_from else 0
+        return SessionStatus(
+            step=step,
+            durable=durable,
+            durable_age_s=(datetime.now(UTC) - durable.created_at).total_seconds() if durable else None,
+            steps_at_risk=max(step - (durable.step if durable else began), 0),
+            seconds_at_risk=max(trained_s - (durable.trained_s if durable else 0.0), 0.0),
+            branch=record.branch,
+            lanes=self.service.state(),
+        )
+
+    def become_branch(self, why: str) -> None:
+        """This session does not hold the run any more; it goes on and publishes to its own file, marked so."""
+        leave_as_branch(self.joined, why)
+
+    def pause(self, kind: EndKind, detail: str = "") -> None:
+        """The body was stopped or failed: say so on the store and let go of the run. The session may go on later."""
+        if self._closed or self.released:
+            return
+        self.joined.writer.change(end=End(kind, datetime.now(UTC), detail[:500]))
+        self.service.publish_now()
+        self._let_go()
+        self.released = True
+
+    def retake(self) -> None:
+        """Hold the run again after a pause; HeldElsewhereError when another session took it meanwhile."""
+        if not self.released:
+            return
+        joined = self.joined
+        head, _ = read_head(joined.store, joined.folder)
+        if head.holder is not None or head.term != joined.head.term:
+            raise HeldElsewhereError(
+                "another session has taken this run over since you stopped here",
+                hint="start the run again to see who holds it, or start(..., takeover=True)",
+            )
+        joined.head = claim(
+            joined.store,
+            joined.folder,
+            joined.session,
+            joined.writer.record.host,
+            takeover=False,
+            patience=self._patience,
+        )
+        joined.writer.change(end=None, term=joined.head.term)
+        self.released = False
+        self.service.publish_now()
+
+    def close(self, kind: EndKind, *, detail: str = "", timeout_s: float = 600.0) -> bool:
+        """Send what waits, say how the session ended, let go of the run. True when everything handed in is on the store.
+
+        Bounded by `timeout_s`. What is not sent by then stays on this disk and is shipped by the next start on this machine.
+        """
+        if self._closed:
+            return True
+        self._closed = True
+        sent = self.service.drain(timeout_s)
+        self.joined.writer.change(end=End(kind, datetime.now(UTC), detail[:500]), alive=False)
+        self.joined.log.flush(min(timeout_s, 10.0))
+        published = self.service.publish_now()
+        self._let_go()
+        self.service.stop()
+        self.joined.close()
+        return sent and published
+
+    def _let_go(self) -> None:
+        with contextlib.suppress(
+            StoreError
+        ):  # the lease runs out by itself; the session's file already says that it ended
+            release(self.joined.store, self.joined.folder, self.joined.session)
+
+    def _samples_so_far(self) -> dict[str, Any]:
+        samples = (*self._samples, *sample_gpus())
+        self._samples = samples[::2] if len(samples) > _SAMPLES else samples
+        return {"gpu_samples": self._samples}
+
+    def _fence(self) -> None:
+        """Look whether another session took the run over; if so go on as a branch and say it once."""
+        now = time.monotonic()
+        if self.released or self._closed or self.joined.writer.record.branch or now - self._fenced_at < FENCE_EVERY_S:
+            return
+        head, _ = read_head(self.joined.store, self.joined.folder)
+        self._fenced_at = now
+        if head.holder == self.joined.session:
+            return
+        by = head.holder or "nobody (it was released)"
+        self.joined.writer.change(branch=f"lost to {by}")
+        self._patience.say(
+            f"batonpass: session {by} has taken this run over. This session trains on as a branch: "
+            "its checkpoints and metrics are kept and marked, but the run continues from the other one."
+        )
+
+    def _tidy(self) -> None:
+        joined = self.joined
+        keep_newest_local(joined.local, in_use=self.service.in_use)
+        if not self._own_durable:
+            self._own_durable = True
+            remove_superseded(self._home, root_id=joined.root.root_id, run_id=joined.info.run_id)
+        prune_own(joined.store, joined.folder, joined.writer, self._keep)

@@ -1,0 +1,95 @@
+"""Ships what a dead kernel left behind on this machine: its metric rows, its newest checkpoint, and how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock
+
+from batonpass.core import naming
+from batonpass.core.errors import NotFoundError, StoreError
+from batonpass.core.metrics.log import MetricLog
+from batonpass.core.model import End, EndKind, Manifest, Session
+from batonpass.core.storage import Store
+from batonpass.sync.journal import Journal
+from batonpass.sync.local import LocalSession, abandoned_sessions
+from batonpass.sync.machine import process_lives
+from batonpass.sync.mirror import Mirror
+from batonpass.sync.reading import read_session
+from batonpass.sync.session import SessionWriter
+
+
+def ship_leftovers(
+    store: Store, folder: str, home: Path, *, root_id: str, run_id: str, journal: Journal, say: Callable[[str], None]
+) -> list[LocalSession]:
+    """Ship every abandoned session of this run on this machine; returns those that are still here, oldest first.
+
+    One that cannot be shipped now is said so and kept. One whose session file never reached the store stays local.
+    """
+    kept = []
+    for local, lock in abandoned_sessions(home, root_id, run_id):
+        try:
+            _ship(store, folder, local, Mirror(store, folder, journal), say)
+        except NotFoundError:
+            say(
+                f"batonpass: session {local.session} on this machine never reached {store.url}; its files stay in {local.path}"
+            )
+        except StoreError as error:
+            say(f"batonpass: what session {local.session} left on this machine could not be sent yet: {error.message}")
+        finally:
+            lock.release()
+        kept.append(local)
+    return kept
+
+
+def remove_superseded(home: Path, *, root_id: str, run_id: str) -> None:
+    """Forget the abandoned sessions of this run on this machine: a newer session has a durable checkpoint of its own."""
+    for local, lock in abandoned_sessions(home, root_id, run_id):
+        _remove(local, lock)
+
+
+def newest_local(local: LocalSession, record: Session) -> tuple[Path, Manifest] | None:
+    """The session's newest committed checkpoint on this disk, if it is newer than every published one."""
+    committed = local.committed()
+    if not committed:
+        return None
+    path, manifest = committed[-1]
+    published = max((c.metric_rows, c.step) for c in record.checkpoints) if record.checkpoints else (-1, -1)
+    return (path, manifest) if (manifest.metric_rows, manifest.step) > published else None
+
+
+def _ship(store: Store, folder: str, local: LocalSession, mirror: Mirror, say: Callable[[str], None]) -> None:
+    record = read_session(store, folder, local.session).session
+    if process_lives(record.host.process):
+        return
+    log = MetricLog(local.metrics)
+    try:
+        writer = SessionWriter(store, folder, record, log.read)
+        writer.change(alive=False, end=record.end or End(EndKind.RESTARTED, datetime.now(UTC)), rows=log.rows)
+        fresh = newest_local(local, record)
+        if fresh is None and record.end is not None and log.rows == record.rows:
+            return
+        if fresh is not None:
+            directory, manifest = fresh
+            writer.add_checkpoint(mirror.send(directory, manifest))
+            last = writer.record
+            writer.change(step=max(last.step, manifest.step), trained_s=max(last.trained_s, manifest.trained_s))
+        writer.publish()
+    finally:
+        log.close()
+    if fresh is not None:
+        say(f"batonpass: shipped step {fresh[1].step:,} that session {local.session} had left on this machine")
+
+
+def _remove(local: LocalSession, lock: FileLock) -> None:
+    with contextlib.suppress(OSError):
+        lock.release()
+    local.remove()
+
+
+def local_candidate_key(folder: str, manifest: Manifest) -> str:
+    """The key that a local checkpoint has, or would have, on the store."""
+    return naming.manifest_file(folder, manifest.step, manifest.session, manifest.attempt)

@@ -1,0 +1,183 @@
+"""Brings committed checkpoints to the store: files first, each verified by the store's own answer, then the manifest, then all of
+them once more. What it returns may be listed in the session's file; listing is what makes it durable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from batonpass.core import naming
+from batonpass.core.codec import encode
+from batonpass.core.errors import ConflictError
+from batonpass.core.model import CheckpointListing, FileEntry, Manifest
+from batonpass.core.storage import Store, Transfer
+from batonpass.sync.journal import Artifact, Journal, State
+from batonpass.sync.proof import prove
+
+
+class StoppedError(Exception):
+    """The mirror was asked to stop in the middle; what it had sent is remembered and continued next time."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What is being sent now, for the status card."""
+
+    file: str = ""
+    sent_bytes: int = 0
+    total_bytes: int = 0
+
+
+class Mirror:
+    """Sends the checkpoints of one run from this machine. Used by one thread at a time."""
+
+    def __init__(
+        self, store: Store, folder: str, journal: Journal, *, should_stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._store = store
+        self._folder = folder
+        self._journal = journal
+        self._should_stop = should_stop
+        self._pool: dict[str, FileEntry] = {}
+        self.progress = Progress()
+
+    def knows(self, manifest: Manifest) -> None:
+        """The files of a manifest that lies on the store: equal bytes are not sent again."""
+        for entry in manifest.files:
+            if entry.pool:
+                self._pool[entry.sha256] = entry
+
+    def send(self, directory: Path, manifest: Manifest) -> CheckpointListing:
+        """Send one committed checkpoint; returns how to list it. Calling it again continues where it stopped.
+
+        StoreError when the store refuses or does not answer, StoppedError when asked to stop.
+        """
+        entries = tuple(self._send_file(directory, manifest, entry) for entry in manifest.files)
+        placed = replace(manifest, files=entries)
+        key = naming.manifest_file(self._folder, manifest.step, manifest.session, manifest.attempt)
+        content = encode(placed)
+        info = self._put_manifest(key, content)
+        for entry in entries:
+            self._check_again(entry)
+        self.knows(placed)
+        return CheckpointListing(
+            key=key,
+            step=manifest.step,
+            attempt=manifest.attempt,
+            epoch=manifest.epoch,
+            created_at=manifest.created_at,
+            published_at=datetime.now(UTC),
+            size_bytes=manifest.size_bytes,
+            manifest_sha256=hashlib.sha256(content).hexdigest(),
+            metric_rows=manifest.metric_rows,
+            trained_s=manifest.trained_s,
+            proven=self._store.properties.proves_arrival,
+            missing=manifest.missing,
+            metrics=manifest.metrics,
+            parent=manifest.parent,
+            id=info,
+        )
+
+    def published(self, listing: CheckpointListing, manifest: Manifest) -> None:
+        """The session's file now lists it: remember that, and forget what only sending needed."""
+        for entry in manifest.files:
+            known = self._pool.get(entry.sha256)
+            if known is not None:
+                self._journal.put(
+                    Artifact(
+                        naming.pool_file(self._folder, known.pool),
+                        entry.sha256,
+                        entry.size_bytes,
+                        State.PUBLISHED,
+                        known.id,
+                    )
+                )
+        self._journal.put(Artifact(listing.key, listing.manifest_sha256, 0, State.PUBLISHED, listing.id))
+
+    def _send_file(self, directory: Path, manifest: Manifest, entry: FileEntry) -> FileEntry:
+        known = self._pool.get(entry.sha256)
+        if known is not None and self._is_there(known):
+            return replace(entry, pool=known.pool, id=known.id)
+        pool = naming.pool_name(manifest.step, entry.name, entry.sha256)
+        key = naming.pool_file(self._folder, pool)
+        started = self._journal.get(key)
+        if started is None or started.sha256 != entry.sha256:
+            ids = self._store.new_ids(1)
+            started = Artifact(key, entry.sha256, entry.size_bytes, State.SNAPSHOT, ids[0] if ids else None)
+            self._journal.put(started)
+        placed = replace(entry, pool=pool, id=started.store_id)
+        if started.state is not State.SNAPSHOT and self._is_there(placed):
+            return placed
+        store_id = self._upload(directory / entry.name, started)
+        placed = replace(placed, id=store_id)
+        if not self._is_there(placed):
+            self._journal.forget(key)
+            raise ConflictError(
+                f"the store holds other bytes than were sent for {entry.name}",
+                op="verify",
+                key=key,
+                hint="it is sent again",
+            )
+        state = State.VERIFIED if self._store.properties.proves_arrival else State.HANDED_OVER
+        self._journal.put(replace(started, state=state, store_id=store_id, token=None))
+        return placed
+
+    def _upload(self, path: Path, artifact: Artifact) -> str | None:
+        sending = replace(artifact, state=State.SENDING)
+
+        def remember(token: str | None) -> None:
+            nonlocal sending
+            sending = replace(sending, token=token)
+            self._journal.put(sending)
+
+        def progress(sent_bytes: int, total_bytes: int) -> None:
+            self.progress = Progress(path.name, sent_bytes, total_bytes)
+
+        if self._should_stop():
+            raise StoppedError
+        self._journal.put(sending)
+        transfer = Transfer(
+            token=artifact.token, on_token=remember, on_progress=progress, should_stop=self._should_stop
+        )
+        info = self._store.put(artifact.key, path, store_id=artifact.store_id, transfer=transfer)
+        self.progress = Progress()
+        self._journal.put(replace(sending, state=State.COMMITTED, store_id=info.id, token=None))
+        return info.id
+
+    def _put_manifest(self, key: str, content: bytes) -> str | None:
+        started = self._journal.get(key)
+        sha256 = hashlib.sha256(content).hexdigest()
+        if started is None:
+            ids = self._store.new_ids(1)
+            started = Artifact(key, sha256, len(content), State.SNAPSHOT, ids[0] if ids else None)
+            self._journal.put(started)
+        info = self._store.put(key, content, store_id=started.store_id)
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        if not prove(self._store, key, size_bytes=len(content), sha256=sha256, md5=md5, store_id=info.id):
+            raise ConflictError(
+                "the manifest on the store is not the one that was sent", op="verify", key=key, hint="it is sent again"
+            )
+        self._journal.put(replace(started, state=State.VERIFIED, store_id=info.id))
+        return info.id
+
+    def _is_there(self, entry: FileEntry) -> bool:
+        key = naming.pool_file(self._folder, entry.pool)
+        return prove(
+            self._store, key, size_bytes=entry.size_bytes, sha256=entry.sha256, md5=entry.md5, store_id=entry.id
+        )
+
+    def _check_again(self, entry: FileEntry) -> None:
+        """After the manifest: a prune may have removed a shared file in between. Size is enough, the bytes were proven before."""
+        key = naming.pool_file(self._folder, entry.pool)
+        if self._store.stat(key, store_id=entry.id).size_bytes != entry.size_bytes:
+            self._pool.pop(entry.sha256, None)
+            raise ConflictError(
+                f"{entry.name} changed on the store after it was verified",
+                op="verify",
+                key=key,
+                hint="it is sent again",
+            )

@@ -1,0 +1,196 @@
+"""The background service of one session: APScheduler wakes its lanes, the lanes do the work. It never raises into the training.
+
+Lanes: "beat" (heartbeat, metrics, fence: small and often) and "blobs" (checkpoints: large and when there are some). The newest
+waiting checkpoint wins; what is being sent finishes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from batonpass.core.model import CheckpointListing, Manifest
+from batonpass.sync.lane_state import LaneState
+from batonpass.sync.mirror import Mirror, StoppedError
+from batonpass.sync.session import SessionWriter
+
+IDLE_BEAT_S = 60.0
+"""When nothing changed, the session's file is still renewed this often: its heartbeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """What the service calls besides its own work; each is called on a lane's thread."""
+
+    facts: Callable[[], dict[str, Any]]
+    """Fields of the session's record that the training changes (step, epoch, trained_s, ...)."""
+    extras: Callable[[], dict[str, Any]] = field(default=dict)
+    """More fields, asked for only when the file is written anyway (GPU readings)."""
+    fence: Callable[[], None] = field(default=lambda: None)
+    """Looks whether this session still holds the run."""
+    tidy: Callable[[], None] = field(default=lambda: None)
+    """Retention, after a checkpoint became durable."""
+
+
+class SyncService:
+    """Owns the lanes of one session. `start`, any number of `enqueue` and `wake`, then `stop`."""
+
+    def __init__(
+        self,
+        writer: SessionWriter,
+        mirror: Mirror,
+        duties: Duties,
+        *,
+        every_s: float,
+        say: Callable[[str], None] = print,
+        stopping: threading.Event | None = None,
+    ) -> None:
+        self._writer = writer
+        self._mirror = mirror
+        self._duties = duties
+        self._every_s = every_s
+        self._scheduler: Any = None
+        self._stopping = stopping or threading.Event()
+        self._waiting: tuple[Path, Manifest] | None = None
+        self._sending: Manifest | None = None
+        self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
+        self._facts: dict[str, Any] = {}
+        self._beat_at: float | None = None
+        self._published: CheckpointListing | None = None
+        self.beat = LaneState("heartbeat and metrics", say)
+        self.blobs = LaneState("checkpoints to the store", say)
+        self.skipped = 0
+        """Checkpoints that a newer one overtook while they waited."""
+
+    def start(self) -> None:
+        """Begin. The scheduler only wakes the lanes up; late and missed wake-ups fall together into one."""
+        from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415  # only a started service needs it
+
+        from batonpass.sync.lanes import LaneExecutor  # noqa: PLC0415
+
+        self._scheduler = BackgroundScheduler(
+            logger=_quiet_logger(),
+            timezone=UTC,
+            executors={"beat": LaneExecutor("beat"), "blobs": LaneExecutor("blobs")},
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+        for lane, work in (("beat", self._beat), ("blobs", self._send)):
+            self._scheduler.add_job(work, "interval", seconds=self._every_s, id=lane, executor=lane)
+        self._scheduler.start()
+
+    def enqueue(self, directory: Path, manifest: Manifest) -> None:
+        """A committed checkpoint is ready. It replaces one that still waits."""
+        with self._lock:
+            self.skipped += self._waiting is not None
+            self._waiting = (directory, manifest)
+            busy = self._sending is not None
+        if not busy:  # a busy lane looks for more work by itself when it has finished
+            self.wake("blobs")
+
+    def wake(self, lane: str) -> None:
+        """Run a lane now instead of at its next tick."""
+        if self._scheduler is not None and not self._stopping.is_set():
+            self._scheduler.modify_job(lane, next_run_time=datetime.now(UTC))
+
+    @property
+    def durable(self) -> CheckpointListing | None:
+        """The newest checkpoint that the session's file on the store lists."""
+        return self._published
+
+    @property
+    def in_use(self) -> set[str]:
+        """Names of the local checkpoints that wait or are being sent, as (step, session, attempt) in the manifest's words."""
+        with self._lock:
+            manifests = [m for m in (self._sending, self._waiting[1] if self._waiting else None) if m]
+        return {f"{m.step}-{m.session}-{m.attempt}" for m in manifests}
+
+    def state(self) -> dict[str, Any]:
+        """What `status()` and the session's file say about the lanes."""
+        progress = self._mirror.progress
+        sending = {"file": progress.file, "sent_bytes": progress.sent_bytes, "total_bytes": progress.total_bytes}
+        return {"beat": self.beat.as_dict(), "blobs": self.blobs.as_dict(), "sending": sending, "skipped": self.skipped}
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until no checkpoint waits or is being sent; False when the time ran out or the store keeps refusing."""
+        deadline = time.monotonic() + timeout_s
+        with self._idle:
+            while self._waiting is not None or self._sending is not None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._idle.wait(min(left, 1.0))
+        return True
+
+    def publish_now(self) -> bool:
+        """One update of the session's file on the calling thread; False when the store did not take it."""
+        self.beat.run(lambda: self._beat_now(force=True))
+        return self.beat.ok
+
+    def stop(self) -> None:
+        """Stop waking up. What is being sent stops at the next piece and is continued by the next process."""
+        self._stopping.set()
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=False)
+            self._scheduler = None
+
+    def _beat(self) -> None:
+        self.beat.run(lambda: self._beat_now(force=False))
+
+    def _beat_now(self, *, force: bool) -> None:
+        self._duties.fence()
+        facts = self._duties.facts()
+        now = time.monotonic()
+        due = self._beat_at is None or now - self._beat_at >= IDLE_BEAT_S
+        if not (force or due or facts != self._facts):
+            return
+        self._writer.change(**facts, **self._duties.extras(), sync=self.state())
+        self._writer.publish()
+        self._facts, self._beat_at = facts, now
+
+    def _send(self) -> None:
+        while self._waiting is not None and not self._stopping.is_set():
+            self.blobs.run(self._send_waiting)
+            if not self.blobs.ok:
+                return
+
+    def _send_waiting(self) -> None:
+        with self._lock:
+            if self._waiting is None:
+                return
+            directory, manifest = self._waiting
+            self._waiting, self._sending = None, manifest
+        try:
+            self._send_one(directory, manifest)
+        except BaseException as error:
+            with self._idle:
+                if self._waiting is None and not isinstance(error, FileNotFoundError):
+                    self._waiting = (directory, manifest)
+            if not isinstance(error, StoppedError):
+                raise
+        finally:
+            with self._idle:
+                self._sending = None
+                self._idle.notify_all()
+
+    def _send_one(self, directory: Path, manifest: Manifest) -> None:
+        listing = self._mirror.send(directory, manifest)
+        self._writer.add_checkpoint(listing)
+        self._writer.change(**self._duties.facts())
+        self._writer.publish()
+        self._published = listing
+        self._mirror.published(listing, manifest)
+        self._duties.tidy()
+
+
+def _quiet_logger() -> logging.Logger:
+    """APScheduler's own log: a wake-up that finds its lane still at work is normal here and not worth a line in a notebook."""
+    logger = logging.getLogger("batonpass.scheduler")
+    logger.setLevel(logging.CRITICAL)
+    return logger
