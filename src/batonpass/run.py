@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -12,13 +12,13 @@ from batonpass import endings
 from batonpass.core.errors import HeldElsewhereError, UsageError
 from batonpass.core.model import EndKind
 from batonpass.core.training.attached import Attached
-from batonpass.core.training.environment import environment
 from batonpass.core.training.loop import TrainingLoop
 from batonpass.core.training.restore import apply, check_fits
 from batonpass.core.training.snapshot import Snapshotter
 from batonpass.resuming import Found, find_checkpoint
 from batonpass.saver import Saver, draft_manifest
 from batonpass.sync.active import ActiveSession, SessionStatus
+from batonpass.sync.joining import Joined
 from batonpass.words import farewell, welcome
 
 OpenSession = Callable[[Callable[[], dict[str, Any]]], ActiveSession]
@@ -48,7 +48,7 @@ class Run:
         self._say = options.say
         self._attached = Attached()
         self._loop = TrainingLoop(self._attached, self, goal_steps=options.goal_steps, seed=options.seed)
-        self._snapshotter = Snapshotter(self._attached)
+        self._snapshotter = Snapshotter()
         self._saver: Saver | None = None
         self._save_asked = False
         self._trained_s = 0.0
@@ -82,6 +82,11 @@ class Run:
         return self._active.joined.session
 
     @property
+    def joined(self) -> Joined:
+        """What this session has open on this machine and on the store; for those who build on Batonpass."""
+        return self._active.joined
+
+    @property
     def step(self) -> int:
         """The last finished step; inside a body, the step that the body belongs to (1-based)."""
         return self._loop.step
@@ -113,13 +118,11 @@ class Run:
 
     # Training
 
-    def attach(
-        self, *, from_scratch: bool = False, generators: Mapping[str, Any] | None = None, **objects: Any
-    ) -> Self:
+    def attach(self, *, from_scratch: bool = False, **objects: Any) -> Self:
         """Name what belongs to the training's state, and restore it if there is something to restore.
 
-        `objects` are modules, optimizers, schedulers, scalers, averaged models: anything with `state_dict` and `load_state_dict`.
-        `generators` are `torch.Generator`s and `numpy.random.Generator`s that the training draws from, by name.
+        `objects` are modules, optimizers, schedulers, scalers, averaged models (anything with `state_dict` and `load_state_dict`),
+        dicts, and the `torch.Generator`s and `numpy.random.Generator`s that the training draws from.
 
         NothingToRestoreError when the run was trained before and nothing restores (`from_scratch=True` then begins a marked
         branch); CheckpointMismatchError when the checkpoint is of another model: then nothing has been changed.
@@ -129,7 +132,7 @@ class Run:
                 f"batonpass: attach again: what was trained since the last checkpoint is discarded (this is step {self.step:,})"
             )
             self._begin_new_leg()
-        self._attached.attach(objects, generators or {})
+        self._attached.add(**objects)
         if from_scratch:
             self._active.become_branch("from scratch")
             self._say("batonpass: from scratch, as you asked: step 0, kept as a branch beside the run")
@@ -305,7 +308,8 @@ class Run:
         self._active.start()
 
     def _make_saver(self) -> None:
-        environment_now = environment()
+        def capture() -> Any:
+            return self._snapshotter.take(self._attached, self._loop.position(), self._loop.loader_state())
 
         def draft() -> Any:
             return draft_manifest(
@@ -314,10 +318,9 @@ class Run:
                 epoch=self._loop.epoch_progress,
                 trained_s=self._trained_s,
                 data=self._loop.position(),
-                environment=environment_now,
             )
 
-        self._saver = Saver(self._active, self._snapshotter, draft, every_s=self._options.save_every_s, say=self._say)
+        self._saver = Saver(self._active, capture, draft, every_s=self._options.save_every_s, say=self._say)
 
     def _close(self, kind: EndKind, *, detail: str = "", timeout_s: float) -> bool:
         self._closed = True

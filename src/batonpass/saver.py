@@ -15,7 +15,7 @@ from batonpass.core.errors import BatonpassError
 from batonpass.core.model import Manifest
 
 if TYPE_CHECKING:
-    from batonpass.core.training.snapshot import Snapshot, Snapshotter
+    from batonpass.core.training.snapshot import Snapshot
     from batonpass.sync.active import ActiveSession
 
 COST_SHARE = 0.01
@@ -26,13 +26,14 @@ DEFAULT_EVERY_S = 60.0
 class Saver:
     """Takes and commits the checkpoints of one session.
 
-    `draft` returns the manifest of the present boundary without files; it and `take` run on the training thread.
+    `capture` copies the state (None while the last copy is still held), `draft` returns the manifest of the present boundary without
+    files; both run on the training thread.
     """
 
     def __init__(
         self,
         active: ActiveSession,
-        snapshotter: Snapshotter,
+        capture: Callable[[], Snapshot | None],
         draft: Callable[[], Manifest],
         *,
         every_s: float | None,
@@ -40,7 +41,7 @@ class Saver:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._active = active
-        self._snapshotter = snapshotter
+        self._capture = capture
         self._draft = draft
         self._every_s = DEFAULT_EVERY_S if every_s is None else every_s
         self._fixed = every_s is not None
@@ -78,7 +79,7 @@ class Saver:
             manifest = self._next(self._draft())
             if manifest is None:
                 return True
-            snapshot = self._snapshotter.take(manifest.data)
+            snapshot = self._capture()
             if snapshot is None:
                 return False
         except Exception as error:  # noqa: BLE001  # saving must never break the training: shown as a state and tried again
@@ -91,10 +92,15 @@ class Saver:
         with self._done:
             self._open += 1
         self._queue.put((snapshot, manifest))
+        if snapshot.live:  # too big for a second copy: it is written from the live tensors while the training waits
+            self._say(
+                f"batonpass: saving {snapshot.size_bytes / 1e9:.1f} GB straight from memory; training waits until it is written"
+            )
+            self.wait(None)
         return True
 
-    def wait(self, timeout_s: float) -> bool:
-        """Wait until everything taken is on this disk."""
+    def wait(self, timeout_s: float | None) -> bool:
+        """Wait until everything taken is on this disk; None waits as long as it takes."""
         with self._done:
             return self._done.wait_for(lambda: self._open == 0, timeout_s)
 
@@ -149,7 +155,6 @@ def draft_manifest(
     epoch: float,
     trained_s: float,
     data: dict[str, Any],
-    environment: dict[str, str],
 ) -> Manifest:
     """The manifest of this boundary, still without files."""
     joined = active.joined
@@ -170,7 +175,6 @@ def draft_manifest(
         metric_rows=joined.log.rows,
         trained_s=trained_s,
         metrics=finite,
-        environment=environment,
         data=data,
     )
 

@@ -16,6 +16,8 @@ from batonpass.sync.handover import Patience
 if TYPE_CHECKING:
     from batonpass.run import Run
     from batonpass.sync.active import ActiveSession
+    from batonpass.sync.joining import Wanted
+    from batonpass.sync.pruning import Keep
 
 _open_runs: dict[tuple[str, str], Run] = {}
 DEFAULT_SYNC_EVERY_S = 20.0
@@ -50,7 +52,9 @@ def start(
     Errors, each with a hint: UsageError, NotOurFolderError, StoreUnreachableError, SignInError, RunNotFoundError,
     AmbiguousRunError, HeldElsewhereError. Nothing is trained and nothing is created when one is raised.
     """
+    from batonpass.introduction import introduce  # noqa: PLC0415
     from batonpass.run import Options, Run  # noqa: PLC0415  # loads torch, which `import batonpass` must not
+    from batonpass.sync.joining import Wanted  # noqa: PLC0415
     from batonpass.sync.pruning import Keep  # noqa: PLC0415
 
     settings = read_settings()
@@ -68,50 +72,53 @@ def start(
         print("batonpass: this run is open in this kernel; closing that session first")  # noqa: T201  # the notebook's output
         before.finish()
     opened = _open_checked(url, settings)
-    wanted = _wanted(name, account or settings.account or "", goal_steps, run_id, root_id, takeover, config or {})
-    session_opener = _SessionOpener(opened, settings, wanted, Keep(last=keep, best=keep_best), sync_every_s)
-    options = Options(goal_steps=goal_steps, seed=seed, save_every_s=save_every_s, say=print)
-    run = Run(session_opener, options)
+    wanted = Wanted(
+        name=name,
+        account=account or settings.account or "",
+        goal_steps=goal_steps,
+        run_id=run_id,
+        root_id=root_id,
+        takeover=takeover,
+        config=config or {},
+    )
+    opener = _SessionOpener(opened, settings, wanted, Keep(last=keep, best=keep_best), sync_every_s)
+    run = Run(opener, Options(goal_steps=goal_steps, seed=seed, save_every_s=save_every_s, say=print))
     _open_runs[(url, name)] = run
-    _introduce(run, session_opener, url, precision)
+    introduce(run.joined, opener.machine, url=url, account=wanted.account, precision=precision, goal_steps=goal_steps)
     return run
 
 
 class _SessionOpener:
     """Joins the run as a new session; called again when the same kernel begins a new leg."""
 
-    def __init__(self, store: Store, settings: Settings, wanted: Any, keep: Any, every_s: float) -> None:
+    def __init__(self, store: Store, settings: Settings, wanted: Wanted, keep: Keep, every_s: float) -> None:
+        from batonpass.introduction import Machine  # noqa: PLC0415
+        from batonpass.sync.gpu import read_gpus  # noqa: PLC0415
+        from batonpass.sync.machine import describe_host  # noqa: PLC0415
+
         self.store = store
         self.settings = settings
         self.wanted = wanted
         self.keep = keep
         self.every_s = every_s
-        self.gpus: tuple[Any, ...] = ()
-        self.host: Any = None
+        self.machine = Machine(describe_host(settings), read_gpus(settings.home))
 
     def __call__(self, facts: Callable[[], dict[str, Any]]) -> ActiveSession:
         from batonpass.sync.active import ActiveSession  # noqa: PLC0415
-        from batonpass.sync.gpu import list_gpus  # noqa: PLC0415
         from batonpass.sync.joining import join_run  # noqa: PLC0415
-        from batonpass.sync.machine import describe_host, versions  # noqa: PLC0415
-
-        self.host = describe_host(self.settings)
-        self.gpus = list_gpus(self.settings.home)
+        from batonpass.sync.machine import versions  # noqa: PLC0415
 
         def fill(first: Session) -> Session:
-            return replace(first, gpus=self.gpus, versions=versions())
+            return replace(first, gpus=self.machine.gpus.gpus, versions=versions())
 
-        patience = Patience(lease_s=self.settings.lease_s)
-        joined = join_run(
-            self.store, self.wanted, home=self.settings.home, host=self.host, patience=patience, record=fill
-        )
+        home, patience = self.settings.home, Patience(lease_s=self.settings.lease_s)
+        joined = join_run(self.store, self.wanted, home=home, host=self.machine.host, patience=patience, record=fill)
         self.wanted = replace(self.wanted, run_id=joined.info.run_id, root_id=joined.root.root_id)
-        return ActiveSession(
-            joined, home=self.settings.home, facts=facts, keep=self.keep, every_s=self.every_s, patience=patience
-        )
+        return ActiveSession(joined, home=home, facts=facts, keep=self.keep, every_s=self.every_s, patience=patience)
 
 
 def _open_checked(url: str, settings: Settings) -> Store:
+    """The store, tried again where that helps, and known to answer."""
     from batonpass.sync.stores import open_store  # noqa: PLC0415
     from batonpass.sync.stores.retry import RetryStore  # noqa: PLC0415
 
@@ -122,37 +129,6 @@ def _open_checked(url: str, settings: Settings) -> Store:
         error.hint = error.hint or "check the connection and start again; nothing was trained"
         raise
     return store
-
-
-def _wanted(
-    name: str,
-    account: str,
-    goal_steps: int | None,
-    run_id: str | None,
-    root_id: str | None,
-    takeover: bool,
-    config: dict[str, Any],
-) -> Any:
-    from batonpass.sync.joining import Wanted  # noqa: PLC0415
-
-    return Wanted(
-        name=name,
-        account=account,
-        goal_steps=goal_steps,
-        run_id=run_id,
-        root_id=root_id,
-        takeover=takeover,
-        config=config,
-    )
-
-
-def _introduce(run: Run, opener: _SessionOpener, url: str, precision: str) -> None:
-    """The machine card, NEW and where if it is new, and the line for the next day."""
-    from batonpass.introduction import introduce  # noqa: PLC0415  # needs what a started session knows
-
-    introduce(
-        run, host=opener.host, gpus=opener.gpus, url=url, precision=precision, goal_steps=opener.wanted.goal_steps
-    )
 
 
 def open_run() -> Run | None:

@@ -93,7 +93,7 @@ def translate(error: BaseException) -> StoreError | None:
     return None
 
 
-def from_answer(status: int, headers: Mapping[str, Any], body: bytes) -> StoreError:  # noqa: PLR0911  # a table: one row per class
+def from_answer(status: int, headers: Mapping[str, Any], body: bytes) -> StoreError:  # a table: one row per class
     """What an error answer of Drive means."""
     reason = _reason(body)
     said = f"{status} {reason}".strip()

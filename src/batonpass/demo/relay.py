@@ -38,7 +38,17 @@ class Stage:
 
     def command(self, *, store: Path, name: str = "digits") -> list[str]:
         """How a session is started."""
-        return [sys.executable, "-m", "batonpass.demo.training", "--store", str(store), "--name", name, "--steps", str(self.steps)]
+        return [
+            sys.executable,
+            "-m",
+            "batonpass.demo.training",
+            "--store",
+            str(store),
+            "--name",
+            name,
+            "--steps",
+            str(self.steps),
+        ]
 
     def environment(self, machine: str) -> dict[str, str]:
         """A machine has a home of its own, so that nothing but the store passes from one to the next."""
@@ -48,10 +58,12 @@ class Stage:
 def start_reference(stage: Stage) -> subprocess.Popen[str]:
     """The same training on a store of its own, not interrupted by anybody."""
     command = stage.command(store=stage.home / "reference")
-    return subprocess.Popen(command, env=stage.environment("reference-machine"), stdout=subprocess.PIPE, text=True)  # noqa: S603  # our own module
+    return subprocess.Popen(command, env=stage.environment("reference-machine"), stdout=subprocess.PIPE, text=True)
 
 
-def run_leg(stage: Stage, number: int, kill_at: int | None, *, on_line: Callable[[str], None] = lambda _line: None) -> Leg:
+def run_leg(
+    stage: Stage, number: int, kill_at: int | None, *, on_line: Callable[[str], None] = lambda _line: None
+) -> Leg:
     """Run one session; kill it as soon as it prints step `kill_at`. ChildProcessError when it ends by itself with an error.
 
     The pipe is read to its end, so the step that is reported is the last one the process finished before SIGKILL landed.
@@ -59,7 +71,9 @@ def run_leg(stage: Stage, number: int, kill_at: int | None, *, on_line: Callable
     leg = Leg(number, None)
     last_step = 0
     command, environment = stage.command(store=stage.store), stage.environment(f"machine-{number}")
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         assert process.stdout is not None
         killed = False
         for line in process.stdout:
@@ -77,7 +91,9 @@ def run_leg(stage: Stage, number: int, kill_at: int | None, *, on_line: Callable
     if killed:
         leg.killed_at = last_step
     elif process.returncode != 0:
-        raise ChildProcessError(f"session {number} ended with exit code {process.returncode}:\n" + "\n".join(leg.said[-30:]))
+        raise ChildProcessError(
+            f"session {number} ended with exit code {process.returncode}:\n" + "\n".join(leg.said[-30:])
+        )
     return leg
 
 

@@ -1,0 +1,38 @@
+# One command each, the same by hand and in CI. A fresh machine needs Python 3.11 or newer (on Debian: apt install python3-venv), nothing else.
+.PHONY: demo test check bench pictures clean
+
+PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell command -v $(p) 2>/dev/null)))
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+demo: $(VENV)/ready-demo
+	$(BIN)/python -m batonpass demo
+
+test: $(VENV)/ready-dev
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
+
+check: $(VENV)/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PYTHONPATH=.typelink $(BIN)/mypy
+	PYTHONPATH=.typelink $(BIN)/lint-imports
+
+bench: $(VENV)/ready-dev
+	$(BIN)/python bench/run.py
+
+pictures: $(VENV)/ready-dev
+	$(BIN)/python bench/screenshots.py
+
+$(VENV)/ready-demo: pyproject.toml requirements.txt
+	@echo "Setting up $(VENV). PyTorch is the large part: about 0.2 GB on macOS, up to 3 GB on Linux (with CUDA). Once only."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	@touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready-demo
+	$(BIN)/python -m pip install --quiet -r requirements.txt -e ".[app,train,dev]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
