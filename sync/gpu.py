@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 from batonpass.core.model.machine import Gpu, GpuSample
 from batonpass.core.settings import read_settings
 from batonpass.sync.machine import salted_hash
+from batonpass.sync.torch_facts import probe_gpus
 
 LIST_BUDGET_S = 2.0
 SAMPLE_BUDGET_S = 1.0
@@ -91,7 +92,7 @@ def read_gpus(home: Path | None = None, *, budget_s: float = LIST_BUDGET_S) -> G
         return GpuReading((), "the NVIDIA driver lists no GPU")
     home = home or read_settings().home
     gpus = tuple(_gpu(facts, home) for facts in answer.value)
-    return GpuReading(gpus)
+    return GpuReading(probe_gpus(gpus))
 
 
 def list_gpus(home: Path | None = None) -> tuple[Gpu, ...]:
