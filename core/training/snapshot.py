@@ -1,0 +1,170 @@
+"""A copy of the whole training state, taken at a step boundary into one reused buffer, so that training goes on while it is written.
+
+The copy is bound by memory speed because the buffer's pages exist already. When the state is too big for the free memory the snapshot
+refers to the live tensors instead and must be written before training goes on.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Self
+
+import psutil
+import torch
+
+from batonpass.core.training.attached import Attached
+from batonpass.core.training.encoder import Encoder, Json
+from batonpass.core.training.environment import environment
+from batonpass.core.training.rng import capture_rng
+from batonpass.core.training.safetensors_file import TensorBytes, buffer_chunks, byte_view, live_chunks, storage_order
+
+SHARE_OF_FREE_MEMORY = 0.5
+"""A buffer may take this share of what is available; a larger state is written straight from its tensors."""
+WINDOW_BYTES = 64 << 20
+_ALIGNMENT = 64
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """One captured state. Use it as a context manager, or call `release` when it is written: until then no other one can be taken."""
+
+    files: dict[str, list[TensorBytes]]
+    """File name -> its tensors in storage order."""
+    aliases: dict[str, dict[str, str]]
+    """File name -> {second name of a tensor: the name under which it is stored}."""
+    trainer: Json
+    """The content of `trainer.json`."""
+    position: dict[str, Any]
+    """The position in the data, for `Manifest.data`."""
+    missing: tuple[str, ...]
+    environment: dict[str, str]
+    size_bytes: int
+    live: bool
+    """True: it refers to the live tensors and must be written before training goes on."""
+    _on_release: Callable[[], None] = field(repr=False)
+
+    def release(self) -> None:
+        """Give the buffer back. Calling it again does nothing."""
+        self._on_release()
+        self._on_release = _nothing
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+class Snapshotter:
+    """Takes snapshots, one at a time. `take` belongs to the training thread, `Snapshot.release` to any."""
+
+    def __init__(self, available_bytes: Callable[[], int] | None = None) -> None:
+        self._available_bytes = available_bytes or (lambda: int(psutil.virtual_memory().available))
+        self._held = threading.Lock()
+        self._buffer = torch.empty(0, dtype=torch.uint8)
+
+    def take(self, attached: Attached, position: dict[str, Any], loader_state: Any = None) -> Snapshot | None:
+        """The state of everything attached, the random streams and the position, as of now. None while the last one is still held."""
+        if not self._held.acquire(blocking=False):
+            return None
+        try:
+            return self._take(attached, position, loader_state)
+        except BaseException:
+            self._held.release()
+            raise
+
+    @torch.no_grad()
+    def _take(self, attached: Attached, position: dict[str, Any], loader_state: Any) -> Snapshot:
+        encoder = Encoder()
+        trainer = _encode_everything(encoder, attached, position, loader_state)
+        layout = _Layout(encoder.tensors)
+        live = not self._make_room(layout.size_bytes, pinned=layout.on_cuda)
+        files = layout.live_files() if live else layout.copy_into(self._buffer)
+        return Snapshot(
+            files=files,
+            aliases=encoder.aliases,
+            trainer=trainer,
+            position=copy.deepcopy(position),
+            missing=tuple(encoder.missing),
+            environment=environment(),
+            size_bytes=layout.size_bytes,
+            live=live,
+            _on_release=self._held.release,
+        )
+
+    def _make_room(self, size_bytes: int, *, pinned: bool) -> bool:
+        """Whether the buffer is large enough, after growing it if the memory allows."""
+        if size_bytes <= self._buffer.numel():
+            return True
+        if size_bytes > SHARE_OF_FREE_MEMORY * (self._available_bytes() + self._buffer.numel()):
+            return False
+        self._buffer = torch.empty(0, dtype=torch.uint8)  # never two buffers
+        room = torch.empty(size_bytes, dtype=torch.uint8, pin_memory=pinned)
+        self._buffer = room.zero_()  # touches every page once, now and not while training waits
+        return True
+
+
+def _encode_everything(encoder: Encoder, attached: Attached, position: dict[str, Any], loader_state: Any) -> Json:
+    objects = {
+        name: {"type": adapter.type_name, "tree": adapter.capture(encoder, name)}
+        for name, adapter in attached.adapters.items()
+    }
+    return {
+        "format": 1,
+        "objects": objects,
+        "rng": encoder.encode(capture_rng(), file="rng.safetensors", label="random streams"),
+        "loader": encoder.encode(loader_state, file="loader.safetensors", label="data loader"),
+        "position": copy.deepcopy(position),
+    }
+
+
+class _Layout:
+    """Where each tensor goes in the buffer: files one after another, inside a file no gaps, everything aligned to its element size."""
+
+    def __init__(self, tensors: dict[str, dict[str, torch.Tensor]]) -> None:
+        self.files: dict[str, list[tuple[str, torch.Tensor, int]]] = {}
+        self.on_cuda = False
+        end = 0
+        for file, named in tensors.items():
+            end += -end % _ALIGNMENT
+            places = self.files[file] = []
+            for name, tensor in sorted(named.items(), key=lambda item: storage_order(*item)):
+                places.append((name, tensor, end))
+                end += tensor.numel() * tensor.element_size()
+                self.on_cuda |= tensor.is_cuda
+        self.size_bytes = end
+
+    def copy_into(self, buffer: torch.Tensor) -> dict[str, list[TensorBytes]]:
+        """Copy everything; device copies are queued together and waited for once."""
+        data = byte_view(buffer)
+        files: dict[str, list[TensorBytes]] = {}
+        for file, places in self.files.items():
+            files[file] = []
+            for name, tensor, start in places:
+                size = tensor.numel() * tensor.element_size()
+                if size:
+                    target = buffer[start : start + size].view(tensor.dtype).view(tensor.shape)
+                    target.copy_(tensor, non_blocking=True)
+                chunks = partial(buffer_chunks, data, start, size)
+                files[file].append(TensorBytes(name, tensor.dtype, tuple(tensor.shape), size, chunks))
+        if self.on_cuda:
+            torch.cuda.synchronize()
+        return files
+
+    def live_files(self) -> dict[str, list[TensorBytes]]:
+        """Nothing is copied: the bytes are read from the tensors themselves when the file is written."""
+        return {file: [_live(name, tensor) for name, tensor, _ in places] for file, places in self.files.items()}
+
+
+def _live(name: str, tensor: torch.Tensor) -> TensorBytes:
+    size = tensor.numel() * tensor.element_size()
+    chunks: Callable[[], Iterator[memoryview]] = partial(live_chunks, tensor, WINDOW_BYTES)
+    return TensorBytes(name, tensor.dtype, tuple(tensor.shape), size, chunks)
+
+
+def _nothing() -> None:
+    """What a released snapshot does when it is released again."""
