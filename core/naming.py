@@ -157,9 +157,14 @@ def receipt_file(folder: str, reader: str) -> str:
     return f"{folder}receipts/{check_part(reader)}.json"
 
 
-def deletions_file(folder: str, app: str) -> str:
-    """Key of what one app asks to remove."""
-    return f"{folder}deletions/{check_part(app)}.json"
+def deletions_folder(folder: str) -> str:
+    """Folder of what is asked to be removed, one file per writer."""
+    return f"{folder}deletions/"
+
+
+def deletions_file(folder: str, writer: str) -> str:
+    """Key of what one app, or one session, asks to remove."""
+    return f"{deletions_folder(folder)}{check_part(writer)}.json"
 
 
 def account_file(label: str) -> str:

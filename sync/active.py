@@ -17,13 +17,14 @@ from batonpass.sync.gpu import sample_gpus
 from batonpass.sync.handover import Patience, claim, release
 from batonpass.sync.joining import Joined, leave_as_branch
 from batonpass.sync.leftovers import remove_superseded
+from batonpass.sync.local_retention import keep_newest_local
 from batonpass.sync.mirror import Mirror
-from batonpass.sync.pruning import Keep, prune_own
+from batonpass.sync.pruning import Keep, Pruner
 from batonpass.sync.reading import read_head
 from batonpass.sync.service import Duties, SyncService
-from batonpass.sync.tidying import keep_newest_local
 
 FENCE_EVERY_S = 60.0
+PRUNE_EVERY_S = 60.0
 _SAMPLES = 240
 
 
@@ -57,7 +58,8 @@ class ActiveSession:
         self.joined = joined
         self._home = home
         self._facts = facts
-        self._keep = keep
+        self._pruner = Pruner(joined.store, joined.folder, joined.writer, keep)
+        self._pruned_at = time.monotonic()
         self._patience = patience
         self._fenced_at = time.monotonic()
         self._samples: tuple[GpuSample, ...] = ()
@@ -183,4 +185,6 @@ class ActiveSession:
         if not self._own_durable:
             self._own_durable = True
             remove_superseded(self._home, root_id=joined.root.root_id, run_id=joined.info.run_id)
-        prune_own(joined.store, joined.folder, joined.writer, self._keep)
+        if time.monotonic() - self._pruned_at >= PRUNE_EVERY_S:
+            self._pruned_at = time.monotonic()
+            self._pruner.prune()

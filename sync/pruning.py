@@ -1,11 +1,31 @@
-"""Retention by the session that holds the run: its own checkpoints, after a newer one became durable."""
+"""Carries out retention for the session that holds the run: by the plan of `core.retention`, manifests first, files later.
+
+A checkpoint that goes is first taken off its list (its own session's file, or a deletions file where another session listed it), then
+its manifest is removed, and its files only after a grace period and after all sessions were read again: a session that resumes writes
+`resumed_from` before it reads, so a checkpoint in use is seen in time.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
+from batonpass.core import naming
+from batonpass.core.codec import encode
+from batonpass.core.errors import NotFoundError
+from batonpass.core.model import CheckpointListing, Deletion, Deletions, Session
+from batonpass.core.retention import Policy, RetentionPlan, plan_retention
 from batonpass.core.storage import Store
+from batonpass.sync.reading import RunFiles, read_manifest, read_run
 from batonpass.sync.session import SessionWriter
+
+GRACE = timedelta(minutes=5)
+"""From manifest to files, by the store's clock, where the store answers for itself. A day would be safer and fill a free Drive: at one
+checkpoint of 250 MB a minute it holds an hour's worth. Seconds are enough for what it guards against: a session that chose a checkpoint
+and has not said so yet."""
+MOUNT_GRACE = timedelta(hours=1)
+"""The same on a mounted Drive, whose views may be old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +35,89 @@ class Keep:
     last: int = 3
     best: str | None = None
 
+    def policy(self) -> Policy:
+        """The same as `core.retention` has it."""
+        name, _, direction = (self.best or "").partition(":")
+        return Policy(keep_last=self.last, best_by=name or None, best_is_low=direction != "max")
 
-def prune_own(store: Store, folder: str, writer: SessionWriter, keep: Keep) -> None:
-    """To come with core.retention."""
+
+class Pruner:
+    """Retention of one run, carried out by one session. Used by one thread at a time."""
+
+    def __init__(self, store: Store, folder: str, writer: SessionWriter, keep: Keep) -> None:
+        self._store = store
+        self._folder = folder
+        self._writer = writer
+        self._policy = keep.policy()
+        self._files: dict[str, tuple[str, ...]] = {}
+        """Manifest key -> names in the pool; manifests never change."""
+
+    def plan(self, run: RunFiles) -> RetentionPlan:
+        """What would stay and go now."""
+        me = self._writer.record
+        asked = [e.key for d in run.deletions if d.by != me.id for e in d.entries if not e.removed]
+        done = {e.key for d in run.deletions for e in d.entries if e.removed}
+        sessions = [_without(me if s.session.id == me.id else s.session, done) for s in run.sessions]
+        return plan_retention(run.head, sessions, self._policy, now=self._store.now(), asked=asked)
+
+    def prune(self) -> int:
+        """Remove what the plan says; returns how many checkpoints went. Any StoreError leaves a state that the next call continues."""
+        run = read_run(self._store, self._folder)
+        remove = self.plan(run).remove
+        now = self._store.now()
+        mine = next((d for d in run.deletions if d.by == self._writer.record.id), Deletions(self._writer.record.id))
+        if remove:
+            fresh = tuple(Deletion(v.listing.key, now, removed=True, files=self._files_of(v.listing)) for v in remove)
+            mine = replace(mine, entries=(*mine.entries, *fresh))
+            self._write(mine)
+            own = {v.listing.key for v in remove if v.session == self._writer.record.id}
+            self._writer.drop_checkpoints(own)
+            self._writer.publish()
+            for verdict in remove:
+                self._store.delete(verdict.listing.key, store_id=verdict.listing.id)
+        self._remove_files(mine, now)
+        return len(remove)
+
+    def _remove_files(self, mine: Deletions, now: datetime) -> None:
+        """Files of checkpoints that went long enough ago and that no living checkpoint names."""
+        grace = GRACE if self._store.properties.proves_arrival else MOUNT_GRACE
+        due = [e for e in mine.entries if e.files and now - e.at >= grace]
+        if not due:
+            return
+        run = read_run(self._store, self._folder)
+        if run.broken:
+            return  # a session that cannot be read may name any of them
+        try:
+            named = self._named(run)
+        except NotFoundError:
+            return  # a manifest that is listed has not arrived here: nothing is guessed
+        for pool in sorted({name for entry in due for name in entry.files} - named):
+            self._store.delete(naming.pool_file(self._folder, pool))
+        listed = {c.key for s in run.sessions for c in s.session.checkpoints}
+        later = [replace(e, files=()) if e in due else e for e in mine.entries]
+        self._write(replace(mine, entries=tuple(e for e in later if e.files or e.key in listed)))
+
+    def _named(self, run: RunFiles) -> set[str]:
+        """Names of every pool file that a living checkpoint, or one that is being restored, needs."""
+        me = self._writer.record
+        sessions = [me if s.session.id == me.id else s.session for s in run.sessions]
+        in_use = {s.resumed_from.checkpoint for s in sessions if s.resumed_from and not s.checkpoints}
+        gone = {e.key for d in run.deletions for e in d.entries if e.removed}
+        pools = {pool for s in sessions for c in s.checkpoints if c.key not in gone for pool in self._files_of(c)}
+        pending = [e for d in run.deletions for e in d.entries if e.key in in_use]
+        return pools | {pool for entry in pending for pool in entry.files}
+
+    def _files_of(self, listing: CheckpointListing) -> tuple[str, ...]:
+        """Names in the pool. NotFoundError where the manifest has not arrived."""
+        if listing.key not in self._files:
+            manifest = read_manifest(self._store, listing.key, store_id=listing.id)
+            self._files[listing.key] = tuple(dict.fromkeys(entry.pool for entry in manifest.files))
+        return self._files[listing.key]
+
+    def _write(self, deletions: Deletions) -> None:
+        self._store.put(naming.deletions_file(self._folder, deletions.by), encode(deletions))
+
+
+def _without(session: Session, keys: Iterable[str]) -> Session:
+    gone = set(keys)
+    return replace(session, checkpoints=tuple(c for c in session.checkpoints if c.key not in gone))

@@ -9,7 +9,7 @@ from datetime import datetime
 from batonpass.core import naming
 from batonpass.core.codec import decode
 from batonpass.core.errors import AmbiguousRunError, FormatError, NotFoundError, RunNotFoundError
-from batonpass.core.model import Annotations, Head, Manifest, Root, RunInfo, Session
+from batonpass.core.model import Annotations, Deletions, Head, Manifest, Root, RunInfo, Session
 from batonpass.core.storage import ObjectInfo, Store
 
 
@@ -34,6 +34,12 @@ class RunFiles:
     read_at: datetime
     """The store's clock when this was read."""
     broken: tuple[str, ...] = field(default=())
+    deletions: tuple[Deletions, ...] = field(default=())
+
+    @property
+    def deleted(self) -> frozenset[str]:
+        """Keys of the manifests that somebody asked to remove or is removing: they do not count as durable."""
+        return frozenset(entry.key for each in self.deletions for entry in each.entries)
 
     def session(self, session_id: str) -> SessionFile | None:
         """The file of one session, if it was there."""
@@ -98,7 +104,8 @@ def read_run(store: Store, folder: str) -> RunFiles:
     except FormatError as error:
         broken.append(error.message)
     sessions = tuple(_read_sessions(store, folder, head, broken))
-    return RunFiles(folder, info, head, head_version, annotations, sessions, store.now(), tuple(broken))
+    deletions = tuple(_read_deletions(store, folder, broken))
+    return RunFiles(folder, info, head, head_version, annotations, sessions, store.now(), tuple(broken), deletions)
 
 
 def read_run_info(store: Store, folder: str) -> RunInfo:
@@ -135,3 +142,13 @@ def _read_sessions(store: Store, folder: str, head: Head, broken: list[str]) -> 
             yield read_session(store, folder, session_id, store_id=head.session_ids.get(session_id))
         except (NotFoundError, FormatError) as error:
             broken.append(f"session {session_id}: {error.message}")
+
+
+def _read_deletions(store: Store, folder: str, broken: list[str]) -> Iterable[Deletions]:
+    for info in store.list_objects(naming.deletions_folder(folder)):
+        try:
+            yield decode(Deletions, store.get(info.key, store_id=info.id), key=info.key)
+        except NotFoundError:
+            continue  # its writer has just removed it
+        except FormatError as error:
+            broken.append(error.message)

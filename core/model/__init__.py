@@ -3,13 +3,15 @@
 from batonpass.core.model.account import Account, Note
 from batonpass.core.model.checkpoint import CheckpointListing, FileEntry, Manifest, TensorEntry
 from batonpass.core.model.machine import Gpu, GpuSample, Host
-from batonpass.core.model.run import Annotations, Head, Root, RunInfo
+from batonpass.core.model.run import Annotations, Deletion, Deletions, Head, Root, RunInfo
 from batonpass.core.model.session import End, EndKind, MetricTail, ResumeRecord, Segment, Session
 
 __all__ = [
     "Account",
     "Annotations",
     "CheckpointListing",
+    "Deletion",
+    "Deletions",
     "End",
     "EndKind",
     "FileEntry",

@@ -65,3 +65,25 @@ class Annotations:
     goal_steps: int | None = None
     archived: bool = False
     format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """One checkpoint that is to go: from `at` on it does not count as durable. Its files go later, if nothing else names them."""
+
+    key: str
+    """Key of its manifest."""
+    at: datetime
+    removed: bool = False
+    """The holder has taken it up; while False it is only asked for."""
+    files: tuple[str, ...] = ()
+    """Names in the pool that its manifest held and that still have to be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deletions:
+    """`deletions/<writer>.json`: what an app asks to remove, or what a session that holds the run is removing. One writer each."""
+
+    by: str
+    entries: tuple[Deletion, ...] = ()
+    format: int = FORMAT
