@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from batonpass.core import naming
 from batonpass.core.errors import UsageError
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -96,7 +97,9 @@ class SnippetInputs:
             )
 
     @property
-    def store_is_folder(self) -> bool:
-        """Whether `store` is a path and not a URL such as "gdrive:..." (a Windows drive letter is a path)."""
-        scheme = urlsplit(self.store).scheme
-        return len(scheme) <= 1 or scheme == "file"
+    def folder(self) -> str | None:
+        """The path that `store` names, or None when it is a URL of another kind ("C:" is a drive, not a scheme)."""
+        if self.store.lower().startswith("file://"):
+            path = unquote(urlsplit(self.store).path)
+            return path[1:] if re.match(r"/[A-Za-z]:", path) else path
+        return None if _SCHEME.match(self.store) else self.store

@@ -66,13 +66,17 @@ def reach(target: Target, inputs: SnippetInputs) -> Cell:
     """The cell that makes the store reachable and sets STORE."""
     if target is Target.COLAB_MOUNT:
         return code(fill("reach_mount", mount_point=inputs.mount_point, drive_folder=inputs.drive_folder))
-    if inputs.store_is_folder:
+    if inputs.folder is not None:
         if target is Target.COLAB:
             raise UsageError(
                 f"{inputs.store} is a folder; a machine of Colab does not see it",
                 hint="take --for colab-mount, or copy the store to Drive: batonpass copy",
             )
-        return code(fill("reach_folder", store=inputs.store))
+        return code(fill("reach_folder", store=inputs.folder))
+    if not inputs.store.lower().startswith("gdrive://"):
+        raise UsageError(
+            f"no cell is known for a store at {inputs.store}", hint="keep runs in a folder or on gdrive://"
+        )
     secrets = {Target.COLAB: "secret_colab", Target.KAGGLE: "secret_kaggle", Target.LOCAL: "secret_local"}
     values = {"token_file": inputs.token_file} if target is Target.LOCAL else {}
     return code(fill(secrets[target], store=inputs.store, **values))
@@ -88,7 +92,7 @@ def _install(target: Target, inputs: SnippetInputs) -> str:
 
 
 def _fetch(target: Target, inputs: SnippetInputs) -> str:
-    if target is Target.COLAB_MOUNT or inputs.store_is_folder:
+    if target is Target.COLAB_MOUNT or inputs.folder is not None:
         return fill("fetch_folder")
     if missing := [w.name for w in inputs.wheels if not w.id]:
         raise UsageError(
@@ -98,7 +102,7 @@ def _fetch(target: Target, inputs: SnippetInputs) -> str:
 
 
 def _torch(inputs: SnippetInputs) -> Snippet:
-    if not inputs.store_is_folder:
+    if inputs.folder is None:
         raise UsageError(
             "the torch snippet reads a folder, and this store is none",
             hint="mount the Drive and give the mounted folder, or bring the files here: batonpass restore",
@@ -110,7 +114,7 @@ def _torch(inputs: SnippetInputs) -> Snippet:
         else "Loads the model's weights of the newest whole checkpoint."
     ) + " Not the optimizer, nor the place in the data: to go on training exactly, take another target."
     body = fill(
-        "torch", store=inputs.store, run_id=inputs.run_id, root_id=inputs.root_id, pick=pick.key if pick else None
+        "torch", store=inputs.folder, run_id=inputs.run_id, root_id=inputs.root_id, pick=pick.key if pick else None
     )
     load = fill("torch_load")
     intro = f"## The weights of {plain(inputs.run_name)}, with torch and safetensors only\n\n{plain(says, limit=400)}"

@@ -32,7 +32,7 @@ INPUTS = SnippetInputs(
     run_name="cats-v2",
     run_id="1f2e3d4c",
     root_id="0a1b2c3d4e5f",
-    store="gdrive:batonpass",
+    store="gdrive://batonpass",
     account="school",
     goal_steps=10_000,
     wheels=(AGENT,),
@@ -75,7 +75,7 @@ def shape(snippet: Snippet) -> str:
 def test_no_value_can_break_out_of_its_literal(target: Target, inputs: SnippetInputs, text: str):
     """Each value arrives as exactly itself, and the code around it keeps its shape, in Python and in IPython."""
     changes = {"run_name": text, "account": text, "run_id": text, "root_id": text, "token_file": text}
-    if inputs.store_is_folder:
+    if inputs.folder is not None:
         changes["store"] = "/" + text
     snippet = render(target, dataclasses.replace(inputs, **changes))
 
@@ -193,6 +193,7 @@ def test_an_unknown_target_names_those_there_are():
         (Target.COLAB, {"wheels": (WheelFile(AGENT.name, AGENT.sha256),)}, "Drive id"),
         (Target.COLAB, {"store": "/data/batonpass"}, "does not see it"),
         (Target.TORCH, {}, "reads a folder"),
+        (Target.LOCAL, {"store": "memory://trial"}, "no cell is known"),
     ],
 )
 def test_a_missing_input_is_refused_with_a_hint(target: Target, changes: dict, words: str):
@@ -205,6 +206,21 @@ def test_a_missing_input_is_refused_with_a_hint(target: Target, changes: dict, w
 def test_a_wheel_name_that_leads_elsewhere_is_refused(name: str):
     with pytest.raises(FormatError):
         WheelFile(name, "ab" * 32)
+
+
+@pytest.mark.parametrize(
+    ("store", "folder"),
+    [
+        ("/data/runs", "/data/runs"),
+        ("C:/runs", "C:/runs"),
+        ("file:///data/my%20runs", "/data/my runs"),
+        ("file:///C:/runs", "C:/runs"),
+        ("gdrive://batonpass", None),
+        ("a:b", "a:b"),
+    ],
+)
+def test_a_store_is_a_folder_unless_it_is_a_url_of_another_kind(store: str, folder: str | None):
+    assert dataclasses.replace(INPUTS, store=store).folder == folder
 
 
 @pytest.mark.parametrize("folder", ["/etc", "../other", "MyDrive/../../x"])
