@@ -1,0 +1,83 @@
+"""A run whose machine was taken away: its process trains, publishes, and gets SIGKILL in the middle of a step."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from batonpass.core.errors import BatonpassError
+from batonpass.core.model import CheckpointListing
+from batonpass.core.settings import read_settings
+from batonpass.core.storage import Store
+from batonpass.sync.reading import list_run_folders, read_manifest, read_root, read_run
+from batonpass.sync.stores import open_store
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SCRIPT = Path(__file__).with_name("training_process.py")
+
+
+@dataclass(frozen=True)
+class KilledRun:
+    """What the store holds after the kill. `newest` is the newest durable checkpoint."""
+
+    url: str
+    name: str
+    run_id: str
+    root_id: str
+    newest: CheckpointListing
+    folder: str
+
+
+def train_and_kill(
+    url: str, name: str, environment: Mapping[str, str], *, at_step: int = 5, deadline_s: float = 90
+) -> KilledRun:
+    """Start the training in a process of its own, and kill it once a checkpoint of `at_step` or later is durable."""
+    env = {**os.environ, **environment, "PYTHONPATH": str(CHECKOUT / ".typelink"), "OMP_NUM_THREADS": "1"}
+    store = open_store(url, read_settings(env))
+    with subprocess.Popen(
+        [sys.executable, str(SCRIPT), url, name], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        until = time.monotonic() + deadline_s
+        try:
+            while (newest_step(store) or 0) < at_step:
+                if process.poll() is not None or time.monotonic() > until:
+                    process.kill()
+                    raise AssertionError(f"the training did not publish:\n{process.communicate()[0]}")
+                time.sleep(0.1)
+        finally:
+            process.kill()
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    folder = list_run_folders(store)[0]
+    run = read_run(store, folder)
+    newest = run.sessions[-1].session.checkpoints[-1]
+    return KilledRun(url, name, run.info.run_id, read_root(store).root_id, newest, folder)
+
+
+def newest_step(store: Store) -> int | None:
+    """The newest published step of the only run on the store, or None while there is none."""
+    try:
+        folders = list_run_folders(store)
+        listings = read_run(store, folders[0]).sessions[-1].session.checkpoints if folders else ()
+    except (BatonpassError, IndexError):
+        return None
+    return listings[-1].step if listings else None
+
+
+def stored_weights(store: Store, run: KilledRun) -> str:
+    """Fingerprint of the newest durable checkpoint's weights, read from its plain files: what `fingerprint()` in the training says."""
+    from safetensors.numpy import load
+
+    manifest = read_manifest(store, run.newest.key, store_id=run.newest.id)
+    tensors = {}
+    for entry in manifest.files:
+        if entry.name.startswith("model") and entry.name.endswith(".safetensors"):
+            tensors |= load(store.get(f"{run.folder}files/{entry.pool}", store_id=entry.id))
+    return hashlib.sha256(b"".join(v.tobytes() for _, v in sorted(tensors.items()))).hexdigest()
