@@ -72,5 +72,10 @@ class Accounts:
         """The grant behind an Authorization header; 401 where it does not hold."""
         grant, until = self.tokens.get((header or "").removeprefix("Bearer "), (None, 0.0))
         if grant is None or grant.revoked or now >= until:
-            raise DriveError(401, "authError", "Invalid Credentials", headers={"WWW-Authenticate": "Bearer"})
+            raise DriveError(
+                401,
+                "authError",
+                "Invalid Credentials",
+                headers={"WWW-Authenticate": 'Bearer realm="https://accounts.google.com/", error="invalid_token"'},
+            )
         return grant

@@ -60,7 +60,7 @@ def error(status: int, reason: str, message: str, headers: dict[str, str] | None
 
 def html_page(status: int) -> Answer:
     """What a proxy between the client and Google says; it is no JSON."""
-    page = f"<!DOCTYPE html><title>Error {status}</title><p>The server encountered a temporary error."
+    page = f"<!DOCTYPE html><html lang=en><title>Error {status}</title><p>The server encountered a temporary error."
     return Answer(status, {"Content-Type": "text/html; charset=UTF-8"}, page.encode())
 
 

@@ -20,6 +20,7 @@ from drive_emulator.uploads import Uploads
 _ROUTES = (
     ("POST", r"/token", "token"),
     ("GET", r"/auth", "sign_in.page"),
+    ("PUT", r"/upload/drive/v2/files\?question", "upload.query"),
     ("PUT", r"/upload/drive/v2/files\?session", "upload.put"),
     ("POST", r"/upload/drive/v2/files", "files.insert"),
     ("PUT", r"/upload/drive/v2/files/[^/]+", "files.update"),
@@ -42,7 +43,7 @@ def name_call(exchange: Exchange) -> str | None:
     """As "files.list"; None for what is no call of the API."""
     path = exchange.path
     if "upload_id" in exchange.query:
-        path += "?session"
+        path += "?question" if exchange.headers.get("Content-Range", "").startswith("bytes */") else "?session"
     elif exchange.query.get("alt") == "media":
         path += "?media"
     matches = (n for method, route, n in _ROUTES if re.fullmatch(method, exchange.method) and re.fullmatch(route, path))
@@ -113,7 +114,7 @@ class Calls:
             return self.sign_in.token(exchange)
         if op == "sign_in.page":
             return self.sign_in.page(exchange)
-        if op == "upload.put":
+        if op in ("upload.put", "upload.query"):
             return self.uploads.put(exchange)
         grant = self.storage.accounts.by_header(exchange.headers.get("Authorization"), time.monotonic())
         if not (grant.may_read() if op in _READS else grant.may_write()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -55,6 +56,10 @@ class Control:
     def do_clear_faults(self) -> None:
         self.calls.faults.clear()
 
+    def do_pending_faults(self) -> int:
+        """How many faults have not struck yet."""
+        return len(self.calls.faults.faults)
+
     def do_seed(self, seed: int) -> None:
         self.calls.faults.random.seed(seed)
 
@@ -88,9 +93,11 @@ class Control:
 
     def do_hide(self, file_id: str, for_s: float) -> None:
         """Lists leave this file out for so long."""
-        import time
-
         self.storage.files[file_id].listed_from = time.monotonic() + for_s
+
+    def do_trash(self, file_id: str) -> None:
+        """The user drags it into the trash."""
+        self.storage.files[file_id].trashed = True
 
     def do_corrupt(self, file_id: str, at: int = 0) -> None:
         """One byte of the content changes; its checksums stay as they were."""
