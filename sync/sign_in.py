@@ -94,7 +94,7 @@ def explain(error: Exception) -> StoreError:
 
     answer = next((a for a in error.args if isinstance(a, dict)), {})
     code = str(answer.get("error", "")) or next((c for c in _CODES if c in str(error.args[:1])), "")
-    no_oauth = not code and "<html" in str(error.args[:1]).lower()[:200]  # a proxy's page
+    no_oauth = not code and "html" in str(error.args[:1])[:200].lower()  # a proxy's page
     if isinstance(error, TransportError) or getattr(error, "retryable", False) or no_oauth:
         return StoreUnreachableError("no answer from Google's sign-in", op="sign in", hint="check the network")
     if code == "invalid_grant":
