@@ -47,6 +47,7 @@ class GDriveStore:
 
     def __init__(self, root: str, credential: Credential, endpoint: str | None = None) -> None:
         self._root = root
+        self.credential = credential
         self._drive = PyDrive(credential, endpoint)
         self._http = DriveHttp(credential, self._drive.root_url)
         self._ids = Ids(self._http)

@@ -25,6 +25,10 @@ class Answer:
     def length(self) -> int:
         return self.end - self.start if self.file else len(self.body)
 
+    @property
+    def sent_bytes(self) -> int:
+        return self.length if self.cut_after is None else min(self.length, self.cut_after)
+
     def blocks(self) -> Iterator[bytes]:
         if self.file is None:
             yield self.body

@@ -41,7 +41,11 @@ class Control:
         self.storage.accounts.account(email).quota_bytes = quota_bytes
 
     def do_settings(
-        self, list_lag_s: float | None = None, latency_s: float | None = None, clock_skew_s: float | None = None
+        self,
+        list_lag_s: float | None = None,
+        latency_s: float | None = None,
+        clock_skew_s: float | None = None,
+        page_limit: int | None = None,
     ) -> None:
         if list_lag_s is not None:
             self.storage.list_lag_s = list_lag_s
@@ -49,6 +53,8 @@ class Control:
             self.calls.latency_s = latency_s
         if clock_skew_s is not None:
             self.storage.clock_skew_s = clock_skew_s
+        if page_limit is not None:
+            self.storage.page_limit = page_limit
 
     def do_fault(self, **fields: Any) -> None:
         self.calls.faults.add(Fault(**fields))

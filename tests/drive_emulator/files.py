@@ -102,7 +102,7 @@ def find_all(exchange: Exchange, storage: Storage, grant: Grant) -> Answer:
             name, _, direction = part.strip().partition(" ")
             key = {"createdDate": "created", "modifiedDate": "modified", "title": "title"}[name]
             found.sort(key=lambda f, key=key: getattr(f, key), reverse=direction == "desc")  # type: ignore[misc]
-        count = min(int(exchange.query.get("maxResults", "100")), 1000)
+        count = min(int(exchange.query.get("maxResults", "100")), storage.page_limit)
         start = int(exchange.query.get("pageToken") or "0")
         items = [resource(storage, grant, f, exchange.base_url) for f in found[start : start + count]]
     tree: dict[str, Any] = {"kind": "drive#fileList", "items": items}

@@ -25,7 +25,7 @@ def emulator(emulator_process: Emulator) -> Iterator[Emulator]:
     emulator_process.control("reset_log")
     yield emulator_process
     emulator_process.control("clear_faults")
-    emulator_process.control("settings", list_lag_s=0, latency_s=0, clock_skew_s=0)
+    emulator_process.control("settings", list_lag_s=0, latency_s=0, clock_skew_s=0, page_limit=1000)
 
 
 @pytest.fixture

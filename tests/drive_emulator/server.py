@@ -46,22 +46,24 @@ class Handler(BaseHTTPRequestHandler):
             self._send(self.server.control.answer(exchange))
             return
         op = name_call(exchange) or "unknown"
-        status, sent = 0, 0
         try:
             answer = (
                 as_json({"error": "no such call"}, 404) if op == "unknown" else self.server.calls.answer(op, exchange)
             )
-            sent = self._send(answer)
-            status = answer.status
+        except (Dropped, ConnectionError):
+            self.server.log.add(op, 0, exchange.body.taken, 0)
+            self._drop()
+            return
+        # Counted before it is sent: a client that has its answer finds it in the numbers.
+        self.server.log.add(op, answer.status, exchange.body.taken, answer.sent_bytes)
+        try:
+            self._send(answer)
         except (Dropped, ConnectionError):
             self._drop()
-        finally:
-            self.server.log.add(op, status, exchange.body.taken, sent)
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815  # names that the base class looks for
 
-    def _send(self, answer: Answer) -> int:
-        """Returns how many bytes of the body were sent."""
+    def _send(self, answer: Answer) -> None:
         self.send_response_only(answer.status)
         self.send_header("Date", format_datetime(self.server.storage.now(), usegmt=True))
         for name, value in answer.headers.items():
@@ -75,7 +77,6 @@ class Handler(BaseHTTPRequestHandler):
             sent += len(part)
             if answer.cut_after is not None and sent >= answer.cut_after:
                 raise Dropped
-        return sent
 
     def _drop(self) -> None:
         """Reset, not a polite close: the other side sees ECONNRESET."""

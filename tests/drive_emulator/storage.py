@@ -59,6 +59,7 @@ class Storage:
         self._folder = tempfile.TemporaryDirectory(prefix="drive-emulator-")
         self._last_created = datetime.min.replace(tzinfo=UTC)
         self.list_lag_s = 0.0
+        self.page_limit = 1000
         self.clock_skew_s = 0.0
 
     def close(self) -> None:
