@@ -1,0 +1,168 @@
+"""`batonpass status RUN`: how a run is, what of it is safe, and which sessions it had."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from typing import Any
+
+from batonpass.core.amounts import duration, size
+from batonpass.core.lineage import Candidate, resume_candidates, work_at_risk
+from batonpass.core.model import Session
+from batonpass.core.states import State, run_state, session_state
+from batonpass.core.storage import Store
+from batonpass.sync.commands.opening import add_json, add_run, open_run
+from batonpass.sync.commands.printing import ago, show, show_json, show_table
+from batonpass.sync.reading import RunFiles
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """RUN --store --json."""
+    add_run(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the state of one run."""
+    store, files = open_run(args)
+    ages = {s.session.id: max((files.read_at - s.info.modified).total_seconds(), 0.0) for s in files.sessions}
+    mount = not store.properties.proves_arrival
+    state = run_state(files.head, [s.session for s in files.sessions], ages, mount=mount)
+    candidates = resume_candidates(
+        files.head, [s.session for s in files.sessions], deleted=files.deleted
+    )
+    safe = next((c for c in candidates if not c.passed_over), None)
+    if args.json:
+        show_json(_tree(store, files, state, safe, candidates, ages))
+    else:
+        _show(store, files, state, safe, candidates, ages)
+    return 0
+
+
+def _show(
+    store: Store,
+    files: RunFiles,
+    state: State,
+    safe: Candidate | None,
+    candidates: list[Candidate],
+    ages: dict[str, float],
+) -> None:
+    info, now = files.info, files.read_at
+    goal = f" of {_goal(files):,}" if _goal(files) else ""
+    show(f"{files.annotations.title or info.name} ({info.slug}-{info.run_id}) on {store.url}")
+    show(f"  {state.word}: {state.sentence}")
+    show(f"  step {_step(files):,}{goal}, {len(files.sessions)} sessions")
+    show(f"  {_safe_line(safe, now)}")
+    holder = files.session(files.head.holder or "")
+    if holder is not None:
+        risk = work_at_risk(holder.session)
+        show(f"  at risk: {risk.steps:,} steps, {duration(risk.seconds)} of training")
+    if files.sessions:
+        show()
+        rows = [["session", "account", "where", "state", "step", "heard from", ""]]
+        rows += [
+            _session_row(s.session, ages[s.session.id], mount=not store.properties.proves_arrival)
+            for s in files.sessions
+        ]
+        show_table(rows)
+    if candidates:
+        show()
+        rows = [["checkpoint", "session", "size", "taken", "state"]]
+        rows += [
+            [f"step {c.step:,}", c.session, size(c.listing.size_bytes), ago(c.listing.created_at, now), _state_of(c)]
+            for c in candidates
+        ]
+        show_table(rows)
+
+
+def _safe_line(safe: Candidate | None, now: datetime) -> str:
+    if safe is None:
+        return "safe: nothing yet, no checkpoint has been published"
+    proof = "on the store, verified" if safe.proven else "handed over, its arrival is not proven"
+    return f"safe: step {safe.step:,}, taken {ago(safe.listing.created_at, now)} ({proof})"
+
+
+def _session_row(session: Session, age_s: float, *, mount: bool) -> list[str]:
+    where = session.host.provider + (f", {session.gpus[0].name}" if session.gpus else "")
+    word = session_state(session, age_s, mount=mount).word
+    return [
+        session.id,
+        session.account,
+        where,
+        word,
+        f"{session.step:,}",
+        f"{duration(age_s)} ago",
+        f"branch: {session.branch}" if session.branch else "",
+    ]
+
+
+def _state_of(candidate: Candidate) -> str:
+    return candidate.passed_over or ("verified" if candidate.proven else "handed over")
+
+
+def _goal(files: RunFiles) -> int | None:
+    return files.annotations.goal_steps or files.info.goal_steps
+
+
+def _step(files: RunFiles) -> int:
+    holder = files.session(files.head.holder or "") or (files.sessions[-1] if files.sessions else None)
+    return holder.session.step if holder else 0
+
+
+def _tree(
+    store: Store,
+    files: RunFiles,
+    state: State,
+    safe: Candidate | None,
+    candidates: list[Candidate],
+    ages: dict[str, float],
+) -> dict[str, Any]:
+    info = files.info
+    holder = files.session(files.head.holder or "")
+    risk = work_at_risk(holder.session) if holder else None
+    mount = not store.properties.proves_arrival
+    return {
+        "run": {"id": info.run_id, "name": info.name, "folder": files.folder, "kind": info.kind},
+        "store": store.url,
+        "read_at": files.read_at,
+        "state": state.word,
+        "sentence": state.sentence,
+        "step": _step(files),
+        "goal_steps": _goal(files),
+        "term": files.head.term,
+        "holder": files.head.holder,
+        "safe": _checkpoint(safe) if safe else None,
+        "at_risk": {"steps": risk.steps, "seconds": risk.seconds} if risk else None,
+        "sessions": [
+            {
+                "id": s.session.id,
+                "account": s.session.account,
+                "provider": s.session.host.provider,
+                "gpus": [gpu.name for gpu in s.session.gpus],
+                "state": session_state(s.session, ages[s.session.id], mount=mount).word,
+                "step": s.session.step,
+                "started_at": s.session.started_at,
+                "heard_s_ago": round(ages[s.session.id], 3),
+                "branch": s.session.branch,
+                "resumed_from": s.session.resumed_from.checkpoint if s.session.resumed_from else None,
+                "checkpoints": len(s.session.checkpoints),
+            }
+            for s in files.sessions
+        ],
+        "checkpoints": [_checkpoint(c) for c in candidates],
+        "broken": list(files.broken),
+    }
+
+
+def _checkpoint(candidate: Candidate) -> dict[str, Any]:
+    listing = candidate.listing
+    return {
+        "key": candidate.key,
+        "session": candidate.session,
+        "step": candidate.step,
+        "size_bytes": listing.size_bytes,
+        "created_at": listing.created_at,
+        "proven": candidate.proven,
+        "passed_over": candidate.passed_over or None,
+        "missing": list(listing.missing),
+    }
