@@ -28,9 +28,7 @@ def run(args: argparse.Namespace) -> int:
     ages = {s.session.id: max((files.read_at - s.info.modified).total_seconds(), 0.0) for s in files.sessions}
     mount = not store.properties.proves_arrival
     state = run_state(files.head, [s.session for s in files.sessions], ages, mount=mount)
-    candidates = resume_candidates(
-        files.head, [s.session for s in files.sessions], deleted=files.deleted
-    )
+    candidates = resume_candidates(files.head, [s.session for s in files.sessions], deleted=files.deleted)
     safe = next((c for c in candidates if not c.passed_over), None)
     if args.json:
         show_json(_tree(store, files, state, safe, candidates, ages))
