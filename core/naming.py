@@ -19,6 +19,9 @@ ACCOUNTS_FOLDER = "accounts/"
 RUNS_FOLDER = "runs/"
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{i}" for i in range(10)), *(f"lpt{i}" for i in range(10))}
+_FILE_PART = re.compile(
+    r"[^\s.\x00-\x1f\x7f-\x9f<>:\"/\\|?*\u2028-\u202e\u2066-\u2069\ud800-\udfff][^\x00-\x1f\x7f-\x9f<>:\"/\\|?*\u2028-\u202e\u2066-\u2069\ud800-\udfff]{0,199}"
+)
 _SAFE_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 
 
@@ -29,9 +32,18 @@ def slugify(text: str, *, limit: int = 40) -> str:
     'cats-dogs-v2'
     >>> slugify("../..")
     'run'
+
+    Letters that have no ASCII form are stood for by a hash, so that two names in another script stay two names.
+
+    >>> slugify("котики v2"), slugify("собаки v2")
+    ('v2-05677f', 'v2-a3eb16')
     """
-    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")[:limit].strip("-")
+    plain = unicodedata.normalize("NFKD", text).lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain.encode("ascii", "ignore").decode()).strip("-")
+    if any(letter.isalnum() and not letter.isascii() for letter in plain):
+        digest = hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+        return f"{slug[: limit - 7].strip('-') or 'run'}-{digest}"
+    slug = slug[:limit].strip("-")
     return f"{slug}-run" if slug in _RESERVED else slug or "run"
 
 
@@ -72,6 +84,20 @@ def check_key(key: str) -> str:
     for part in key.split("/"):
         check_part(part)
     return key
+
+
+def check_file_name(name: str) -> str:
+    """The name of a file inside a checkpoint: a relative POSIX path of parts that every system can hold. Wider than a key, because
+    other trainers choose their own ("epoch=3-step=500.ckpt", "my model.pt"). FormatError if it could lead anywhere else.
+    """
+    for part in name.split("/"):
+        base = part.split(".", maxsplit=1)[0].lower().rstrip()
+        if not _FILE_PART.fullmatch(part) or part[-1] in ". " or part == ".." or base in _RESERVED:
+            raise FormatError(
+                f"not a file name that every system can hold: {name!r}",
+                hint="rename the file, or the store may be damaged",
+            )
+    return name
 
 
 def check_prefix(prefix: str) -> str:

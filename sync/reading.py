@@ -132,7 +132,7 @@ def read_manifest(store: Store, key: str, *, store_id: str | None = None) -> Man
     manifest = decode(Manifest, store.get(naming.check_key(key), store_id=store_id), key=key)
     for entry in manifest.files:
         naming.check_part(entry.pool)
-        naming.check_key(entry.name)
+        naming.check_file_name(entry.name)
     return manifest
 
 

@@ -37,7 +37,7 @@ def fetch_checkpoint(
     manifest = decode(Manifest, content, key=listing.key)
     for entry in manifest.files:
         naming.check_part(entry.pool)
-        naming.check_key(entry.name)
+        naming.check_file_name(entry.name)
     name = naming.checkpoint_name(manifest.step, manifest.session, manifest.attempt)
     to.mkdir(parents=True, exist_ok=True)
     partial = to / f".arriving-{uuid.uuid4().hex[:8]}"
