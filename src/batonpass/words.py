@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
+from batonpass.core.amounts import duration
 from batonpass.core.model import ResumeRecord
 from batonpass.sync.active import SessionStatus
-
-
-def duration(seconds: float) -> str:
-    """As people say it: "41 s", "3 min", "2 h 05 min"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def welcome(record: ResumeRecord, *, goal_steps: int | None, lost_steps: int, lost_s: float) -> str:
