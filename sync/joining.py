@@ -17,6 +17,7 @@ from batonpass.core import naming
 from batonpass.core.codec import encode
 from batonpass.core.errors import (
     ConflictError,
+    FormatError,
     HeldElsewhereError,
     NotFoundError,
     RunNotFoundError,
@@ -30,7 +31,7 @@ from batonpass.sync.handover import Patience, claim, empty_head, join_as_branch
 from batonpass.sync.journal import Journal
 from batonpass.sync.leftovers import ship_leftovers
 from batonpass.sync.local import LocalSession, create_local_session, run_home
-from batonpass.sync.reading import find_run_folder, read_run_info
+from batonpass.sync.reading import find_run_folder, read_annotations, read_run_info
 from batonpass.sync.root import open_root
 from batonpass.sync.session import SessionWriter
 
@@ -58,6 +59,8 @@ class Joined:
     root: Root
     folder: str
     info: RunInfo
+    goal_steps: int | None
+    """What the app was told last, else what this start said, else what the run was created with."""
     head: Head
     local: LocalSession
     lock: FileLock
@@ -99,6 +102,7 @@ def join_run(
     session = naming.new_session_id(datetime.now(UTC))
     with _one_at_a_time(home, root.root_id, naming.slugify(wanted.name)):
         folder, info, created = _find_or_create(store, wanted, session, must_exist=must_exist)
+        changed_goal = None if created else _changed_goal(store, folder)
         journal = Journal(run_home(home, root.root_id, info.run_id) / "journal.sqlite")
         leftovers = ship_leftovers(
             store, folder, home, root_id=root.root_id, run_id=info.run_id, journal=journal, say=patience.say
@@ -112,7 +116,10 @@ def join_run(
     ids = store.new_ids(1)
     store_id = ids[0] if ids else None
     writer = SessionWriter(store, folder, first, log.read, store_id=store_id)
-    joined = Joined(store, root, folder, info, Head(0, None, ""), local, lock, journal, log, writer, created, leftovers)
+    goal_steps = changed_goal or wanted.goal_steps or info.goal_steps
+    joined = Joined(
+        store, root, folder, info, goal_steps, Head(0, None, ""), local, lock, journal, log, writer, created, leftovers
+    )
     try:
         writer.create()
         joined.head = claim(
@@ -147,6 +154,13 @@ def _find(store: Store, wanted: Wanted, *, must_exist: bool) -> str | None:
         if must_exist:
             raise
         return None
+
+
+def _changed_goal(store: Store, folder: str) -> int | None:
+    try:
+        return read_annotations(store, folder).goal_steps
+    except FormatError:
+        return None  # the app names the damaged file; it must not keep anybody from training
 
 
 def _is_half_created(store: Store, folder: str, *, must_exist: bool) -> bool:

@@ -94,14 +94,10 @@ def read_run(store: Store, folder: str) -> RunFiles:
     info = read_run_info(store, folder)
     head, head_version = read_head(store, folder)
     broken: list[str] = []
-    annotations = Annotations()
     try:
-        annotations = decode(
-            Annotations, store.get(naming.annotations_file(folder)), key=naming.annotations_file(folder)
-        )
-    except NotFoundError:
-        pass
+        annotations = read_annotations(store, folder)
     except FormatError as error:
+        annotations = Annotations()
         broken.append(error.message)
     sessions = tuple(_read_sessions(store, folder, head, broken))
     deletions = tuple(_read_deletions(store, folder, broken))
@@ -111,6 +107,15 @@ def read_run(store: Store, folder: str) -> RunFiles:
 def read_run_info(store: Store, folder: str) -> RunInfo:
     """`run.json`."""
     return decode(RunInfo, store.get(naming.run_file(folder)), key=naming.run_file(folder))
+
+
+def read_annotations(store: Store, folder: str) -> Annotations:
+    """`annotations.json`; empty where nothing has been annotated."""
+    key = naming.annotations_file(folder)
+    try:
+        return decode(Annotations, store.get(key), key=key)
+    except NotFoundError:
+        return Annotations()
 
 
 def read_head(store: Store, folder: str) -> tuple[Head, str]:

@@ -45,8 +45,6 @@ def introduce(
             start_line=line,
         )
     )
-    if joined.created:
-        print(f"batonpass: NEW run {joined.info.name!r} ({joined.info.run_id}) in {joined.store.url}")  # noqa: T201  # the notebook's output
 
 
 def _lengths(joined: Joined, provider: str) -> list[float]:

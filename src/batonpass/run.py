@@ -17,7 +17,8 @@ from batonpass.core.training.restore import apply, check_fits
 from batonpass.core.training.snapshot import Snapshotter
 from batonpass.resuming import Found, find_checkpoint
 from batonpass.saver import Saver, draft_manifest
-from batonpass.sync.active import ActiveSession, SessionStatus
+from batonpass.status import RunStatus, describe
+from batonpass.sync.active import ActiveSession
 from batonpass.sync.joining import Joined
 from batonpass.words import farewell, welcome
 
@@ -80,6 +81,11 @@ class Run:
     def session(self) -> str:
         """The id of this session, the leg of the run on this machine."""
         return self._active.joined.session
+
+    @property
+    def goal_steps(self) -> int | None:
+        """Optimizer steps in all; None when no goal was given."""
+        return self._active.joined.goal_steps
 
     @property
     def joined(self) -> Joined:
@@ -184,15 +190,16 @@ class Run:
         self._loop.settle()
         if self._saver is not None and self.step > 0:
             self._save_now(wait_s=timeout_s)
-        goal = self._options.goal_steps
+        goal = self.goal_steps
         reached = done or (goal is not None and self.step >= goal)
         safe = self._close(EndKind.FINISHED if reached else EndKind.CLOSED, timeout_s=timeout_s)
         self._say(farewell(self._active.status(), safe=safe, reached=reached, goal_steps=goal))
         return safe
 
-    def status(self) -> SessionStatus:
-        """What is safe now, in numbers."""
-        return self._active.status()
+    def status(self) -> RunStatus:
+        """What is safe now: numbers, and a card when it is printed or shown by a notebook."""
+        saving = self._saver.trouble if self._saver is not None else ""
+        return describe(self._active.status(), name=self.name, goal_steps=self.goal_steps, saving=saving)
 
     def __enter__(self) -> Self:
         return self
@@ -294,9 +301,7 @@ class Run:
         record = replace(found.record, label=report.label, missing=report.missing)
         self._active.joined.writer.change(resumed_from=record)
         self._active.service.wake("beat")
-        self._say(
-            welcome(record, goal_steps=self._options.goal_steps, lost_steps=found.lost_steps, lost_s=found.lost_s)
-        )
+        self._say(welcome(record, goal_steps=self.goal_steps, lost_steps=found.lost_steps, lost_s=found.lost_s))
 
     def _begin_new_leg(self) -> None:
         if self._saver is not None:

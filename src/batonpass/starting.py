@@ -23,6 +23,11 @@ _open_runs: dict[tuple[str, str], Run] = {}
 DEFAULT_SYNC_EVERY_S = 20.0
 
 
+def say(line: str) -> None:
+    """A line to the user, in the notebook or the terminal."""
+    print(line, flush=True)  # noqa: T201  # the one place where the front door prints
+
+
 def start(
     name: str,
     *,
@@ -32,6 +37,7 @@ def start(
     run_id: str | None = None,
     root_id: str | None = None,
     takeover: bool = False,
+    offline: bool = False,
     config: dict[str, Any] | None = None,
     seed: int | None = None,
     precision: str = "amp",
@@ -45,6 +51,8 @@ def start(
     `store`: a folder (a mounted Drive's included), `gdrive://folder`, `memory://name`; default BATONPASS_STORE. `account`: your own
     label for the place this runs at. `goal_steps`: optimizer steps in all. `run_id`, `root_id`: from the line this prints; with
     them the run must exist. `takeover`: continue although another session seems to live; it then goes on as a branch.
+    `offline`: the store cannot be reached and you want to train anyway: a run of its own in a root on this machine's disk, marked so
+    in its configuration; `batonpass copy` brings that root elsewhere later.
     `precision` ("fp32", "amp", "bf16") is what the machine card ranks GPUs by. `keep`: how many checkpoints stay on the store
     beside the best by `keep_best` ("loss:min", "accuracy:max"). `save_every_s`: seconds between saves (default: every 60 s, rarer
     when saving costs more than 1 % of the time). `sync_every_s`: seconds between two looks of the background service.
@@ -69,8 +77,14 @@ def start(
         )
     before = _open_runs.pop((url, name), None)
     if before is not None:
-        print("batonpass: this run is open in this kernel; closing that session first")  # noqa: T201  # the notebook's output
+        say("batonpass: this run is open in this kernel; closing that session first")
         before.finish()
+    if offline:
+        say(
+            f"batonpass: OFFLINE: training goes to {settings.home / 'offline'}, a root of its own; {url} is not asked and not continued"
+        )
+        url, run_id, root_id = str(settings.home / "offline"), None, None
+        config = {**(config or {}), "began": "offline"}
     opened = _open_checked(url, settings)
     wanted = Wanted(
         name=name,
@@ -82,9 +96,11 @@ def start(
         config=config or {},
     )
     opener = _SessionOpener(opened, settings, wanted, Keep(last=keep, best=keep_best), sync_every_s)
-    run = Run(opener, Options(goal_steps=goal_steps, seed=seed, save_every_s=save_every_s, say=print))
+    run = Run(opener, Options(goal_steps=goal_steps, seed=seed, save_every_s=save_every_s, say=say))
     _open_runs[(url, name)] = run
     introduce(run.joined, opener.machine, url=url, account=wanted.account, precision=precision, goal_steps=goal_steps)
+    if run.joined.created:
+        say(f"batonpass: NEW run {name!r} ({run.run_id}) in {opened.url}")
     return run
 
 
@@ -111,7 +127,7 @@ class _SessionOpener:
         def fill(first: Session) -> Session:
             return replace(first, gpus=self.machine.gpus.gpus, versions=versions())
 
-        home, patience = self.settings.home, Patience(lease_s=self.settings.lease_s)
+        home, patience = self.settings.home, Patience(lease_s=self.settings.lease_s, say=say)
         joined = join_run(self.store, self.wanted, home=home, host=self.machine.host, patience=patience, record=fill)
         self.wanted = replace(self.wanted, run_id=joined.info.run_id, root_id=joined.root.root_id)
         return ActiveSession(joined, home=home, facts=facts, keep=self.keep, every_s=self.every_s, patience=patience)

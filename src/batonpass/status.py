@@ -1,0 +1,76 @@
+"""How safe a run is now: numbers for programs, a card for people. In a notebook, `run.status()` as a cell's last line shows the card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from batonpass.card import Card, status_card
+from batonpass.sync.active import SessionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """What `run.status()` returns. `str()` is the card as text; a notebook shows it as HTML."""
+
+    name: str
+    step: int
+    """The last finished step."""
+    goal_steps: int | None
+    durable_step: int | None
+    """The step of this session's newest checkpoint on the store; None before the first."""
+    durable_age_s: float | None
+    """Seconds since that checkpoint was taken."""
+    proven: bool
+    """The store itself answered for every byte of it; False where it was only handed over to a mounted Drive."""
+    steps_at_risk: int
+    seconds_at_risk: float
+    """Training time since that checkpoint, in seconds."""
+    branch: str | None
+    """Why this session does not hold the run; None while it does."""
+    problems: tuple[str, ...]
+    """What does not work at the moment, with what to do, one sentence each."""
+
+    @property
+    def card(self) -> Card:
+        """The status card."""
+        return status_card(
+            name=self.name,
+            step=self.step,
+            goal_steps=self.goal_steps,
+            durable_step=self.durable_step,
+            durable_age_s=self.durable_age_s,
+            proven=self.proven,
+            steps_at_risk=self.steps_at_risk,
+            seconds_at_risk=self.seconds_at_risk,
+            branch=self.branch,
+            problems=self.problems,
+        )
+
+    def __str__(self) -> str:
+        return self.card.text
+
+    def _repr_html_(self) -> str:
+        return self.card.html
+
+
+def describe(status: SessionStatus, *, name: str, goal_steps: int | None, saving: str) -> RunStatus:
+    """The session's numbers as the user sees them; `saving` is why the last save failed, or empty."""
+    problems = [f"saving: {saving}"] if saving else []
+    for lane in ("beat", "blobs"):
+        state = status.lanes[lane]
+        if not state["ok"]:
+            problems.append(f"{state['error']} ({state['hint']}), {state['failures']} attempts so far")
+        if state["stuck"]:
+            problems.append("the background service has not moved for a quarter of an hour: the store does not answer")
+    return RunStatus(
+        name=name,
+        step=status.step,
+        goal_steps=goal_steps,
+        durable_step=status.durable.step if status.durable else None,
+        durable_age_s=status.durable_age_s,
+        proven=status.durable.proven if status.durable else True,
+        steps_at_risk=status.steps_at_risk,
+        seconds_at_risk=status.seconds_at_risk,
+        branch=status.branch,
+        problems=tuple(problems),
+    )
