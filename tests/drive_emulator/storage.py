@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ class Storage:
         self.files: dict[str, File] = {}
         self.ids: set[str] = set()
         self._folder = tempfile.TemporaryDirectory(prefix="drive-emulator-")
-        self._last_created = datetime.min.replace(tzinfo=UTC)
+        self._last_created: dict[str, datetime] = {}
         self.list_lag_s = 0.0
         self.page_limit = 1000
         self.clock_skew_s = 0.0
@@ -149,8 +149,7 @@ class Storage:
     def insert(self, grant: Grant, body: dict[str, Any], blob: Blob | None) -> File:
         self.check_new(grant, body)
         self.check_space(grant.account, blob.size if blob else 0)
-        now = max(self.now(), self._last_created)
-        self._last_created = now
+        now = self._next_moment(grant.account)
         root = self.account_of(grant).root_id
         parents = [self.folder_id(grant, p["id"]) or root for p in body.get("parents", [])] or [root]
         mime_type = body.get("mimeType") or "application/octet-stream"
@@ -161,6 +160,15 @@ class Storage:
         )  # fmt: skip
         self.files[file_id] = file
         return file
+
+    def _next_moment(self, account: str) -> datetime:
+        """Now, a millisecond after the account's last file at least, so that a test knows which of two is older."""
+        now = self.now()
+        last = self._last_created.get(account)
+        if last is not None and now < last + timedelta(milliseconds=1):
+            now = last + timedelta(milliseconds=1)
+        self._last_created[account] = now
+        return now
 
     def change(self, grant: Grant, file: File, body: dict[str, Any], blob: Blob | None) -> File:
         self.check_writer(grant, file)
