@@ -18,7 +18,7 @@ from batonpass.sync.journal import Journal
 from batonpass.sync.local import LocalSession, abandoned_sessions
 from batonpass.sync.machine import process_lives
 from batonpass.sync.mirror import Mirror
-from batonpass.sync.reading import read_session
+from batonpass.sync.reading import read_head, read_session
 from batonpass.sync.session import SessionWriter
 
 
@@ -32,7 +32,8 @@ def ship_leftovers(
     kept = []
     for local, lock in abandoned_sessions(home, root_id, run_id):
         try:
-            _ship(store, folder, local, Mirror(store, folder, journal), say)
+            store_id = read_head(store, folder)[0].session_ids.get(local.session)
+            _ship(store, folder, local, Mirror(store, folder, journal), say, store_id=store_id)
         except NotFoundError:
             say(
                 f"batonpass: session {local.session} on this machine never reached {store.url}; its files stay in {local.path}"
@@ -61,14 +62,15 @@ def newest_local(local: LocalSession, record: Session) -> tuple[Path, Manifest] 
     return (path, manifest) if (manifest.metric_rows, manifest.step) > published else None
 
 
-def _ship(store: Store, folder: str, local: LocalSession, mirror: Mirror, say: Callable[[str], None]) -> None:
-    record = read_session(store, folder, local.session).session
-    if process_lives(record.host.process):
-        return
+def _ship(
+    store: Store, folder: str, local: LocalSession, mirror: Mirror, say: Callable[[str], None], *, store_id: str | None
+) -> None:
+    """We hold the session's lock, so nobody writes its file, even where the process that trained lives on."""
+    record = read_session(store, folder, local.session, store_id=store_id).session
     log = MetricLog(local.metrics)
     try:
-        writer = SessionWriter(store, folder, record, log.read)
-        writer.change(alive=False, end=record.end or End(EndKind.RESTARTED, datetime.now(UTC)), rows=log.rows)
+        writer = SessionWriter(store, folder, record, log.read, store_id=store_id)
+        writer.change(alive=False, end=record.end or _how_it_ended(record), rows=log.rows)
         fresh = newest_local(local, record)
         if fresh is None and record.end is not None and log.rows == record.rows:
             return
@@ -82,6 +84,13 @@ def _ship(store: Store, folder: str, local: LocalSession, mirror: Mirror, say: C
         log.close()
     if fresh is not None:
         say(f"batonpass: shipped step {fresh[1].step:,} that session {local.session} had left on this machine")
+
+
+def _how_it_ended(record: Session) -> End:
+    now = datetime.now(UTC)
+    if process_lives(record.host.process):
+        return End(EndKind.CLOSED, now, "what mirrored it was gone; its training process lived on")
+    return End(EndKind.RESTARTED, now)
 
 
 def _remove(local: LocalSession, lock: FileLock) -> None:

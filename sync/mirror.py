@@ -12,15 +12,11 @@ from pathlib import Path
 
 from batonpass.core import naming
 from batonpass.core.codec import encode
-from batonpass.core.errors import ConflictError
+from batonpass.core.errors import ConflictError, StoppedError
 from batonpass.core.model import CheckpointListing, FileEntry, Manifest
 from batonpass.core.storage import Store, Transfer
 from batonpass.sync.journal import Artifact, Journal, State
 from batonpass.sync.proof import prove
-
-
-class StoppedError(Exception):
-    """The mirror was asked to stop in the middle; what it had sent is remembered and continued next time."""
 
 
 @dataclass(slots=True)
@@ -138,7 +134,7 @@ class Mirror:
             self.progress = Progress(path.name, sent_bytes, total_bytes)
 
         if self._should_stop():
-            raise StoppedError
+            raise StoppedError(f"stopped before {path.name} was sent", op="put", key=artifact.key)
         self._journal.put(sending)
         transfer = Transfer(
             token=artifact.token, on_token=remember, on_progress=progress, should_stop=self._should_stop

@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from batonpass.core.errors import StoppedError
 from batonpass.core.model import CheckpointListing, Manifest
 from batonpass.sync.lane_state import LaneState
-from batonpass.sync.mirror import Mirror, StoppedError
+from batonpass.sync.mirror import Mirror
 from batonpass.sync.session import SessionWriter
 
 IDLE_BEAT_S = 60.0
@@ -66,6 +67,7 @@ class SyncService:
         self._published: CheckpointListing | None = None
         self.beat = LaneState("heartbeat and metrics", say)
         self.blobs = LaneState("checkpoints to the store", say)
+        self.tidying = LaneState("removal of old checkpoints", say)
         self.skipped = 0
         """Checkpoints that a newer one overtook while they waited."""
 
@@ -115,7 +117,12 @@ class SyncService:
         """What `status()` and the session's file say about the lanes."""
         progress = self._mirror.progress
         sending = {"file": progress.file, "sent_bytes": progress.sent_bytes, "total_bytes": progress.total_bytes}
-        return {"beat": self.beat.as_dict(), "blobs": self.blobs.as_dict(), "sending": sending, "skipped": self.skipped}
+        lanes = {"beat": self.beat, "blobs": self.blobs, "tidying": self.tidying}
+        return {
+            **{name: lane.as_dict() for name, lane in lanes.items()},
+            "sending": sending,
+            "skipped": self.skipped,
+        }
 
     def drain(self, timeout_s: float) -> bool:
         """Wait until no checkpoint waits or is being sent; False when the time ran out or the store keeps refusing."""
@@ -186,7 +193,7 @@ class SyncService:
         self._writer.publish()
         self._published = listing
         self._mirror.published(listing, manifest)
-        self._duties.tidy()
+        self.tidying.run(self._duties.tidy)  # its failure is its own: the checkpoint is on the store and not sent again
 
 
 def _quiet_logger() -> logging.Logger:

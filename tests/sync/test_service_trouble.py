@@ -1,0 +1,80 @@
+"""The service keeps one kind of trouble from becoming another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from published import joined_session, write_checkpoint
+
+from batonpass.core.errors import StoreError
+from batonpass.core.model import EndKind
+from batonpass.core.settings import Settings
+from batonpass.sync.reading import read_run
+from batonpass.sync.stores import open_store
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[Path, Path]:
+    return tmp_path / "drive", tmp_path / "home"
+
+
+def enqueue(active, step):
+    joined = active.joined
+    files = {"model.safetensors": bytes([step % 251]) * 3000}
+    made = write_checkpoint(joined.local.checkpoints, joined.info.run_id, joined.session, step, files, rows=step)
+    active.enqueue(*made)
+
+
+def test_an_old_checkpoint_that_cannot_be_removed_does_not_make_the_new_one_unsafe(places, monkeypatch):
+    with joined_session(*places, "cats") as (active, _):
+
+        def refuse():
+            raise StoreError("deletion is not allowed", hint="ask the owner")
+
+        monkeypatch.setattr(active._pruner, "prune", refuse)
+        active._pruned_at = -1e9
+        enqueue(active, 10)
+        assert active.service.drain(20)
+        assert active.status().lanes["tidying"]["error"] == "deletion is not allowed"
+        assert active.status().lanes["blobs"]["ok"]
+        assert active.service.durable.step == 10
+        monkeypatch.undo()
+        assert active.close(EndKind.CLOSED)
+
+
+def test_stopping_in_the_middle_of_an_upload_is_no_failure(places, monkeypatch):
+    with joined_session(*places, "cats") as (active, _):
+        said = []
+        active.service.blobs.say = said.append
+        send = active.mirror._store.put
+
+        def put(key, body, **options):
+            if "/files/" in key:
+                active.service._stopping.set()
+            return send(key, body, **options)
+
+        monkeypatch.setattr(active.mirror._store, "put", put)
+        enqueue(active, 10)
+        assert not active.service.drain(3)
+        assert active.service.blobs.ok
+        assert said == []
+        monkeypatch.undo()
+        active.joined.close()
+
+
+def test_what_a_closed_session_of_this_very_kernel_left_is_shipped_by_the_next_start(places):
+    root, home = places
+    with joined_session(root, home, "cats") as (active, _):
+        first = active.joined
+        made = write_checkpoint(
+            first.local.checkpoints, first.info.run_id, first.session, 30, {"model.safetensors": b"w" * 100}, rows=30
+        )
+        assert made[0].is_dir()
+        assert active.close(EndKind.CLOSED)
+    with joined_session(root, home, "cats") as (active, _):
+        store = open_store(str(root), Settings(home=home))
+        record = read_run(store, first.folder).session(first.session).session
+        assert [c.step for c in record.checkpoints] == [30]
+        assert record.end.kind is EndKind.CLOSED
+        assert active.close(EndKind.CLOSED)
