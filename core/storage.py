@@ -56,7 +56,8 @@ class Transfer:
 
     `token` is the store's own word for a half-done upload (on Drive the session URI: a secret, never logged). A store that can
     continue takes it up from there, after asking the server how far it came; any other ignores it. A store writes `token` itself,
-    then calls `on_token`. `on_progress` counts from the object's first byte, an offset included, and never goes back within a call.
+    then calls `on_token`. `on_progress` counts from the object's first byte, an offset included, and goes back only
+    when a whole `put` is tried again.
     Once `should_stop` is true, the next chunk is not sent and StoppedError is raised.
     """
 
@@ -90,7 +91,8 @@ class Store(Protocol):
 
         `body` is bytes (small) or the path of a local file that does not change meanwhile (streamed). `expect=None` writes
         whatever is there, `ABSENT` only creates, any other value must equal the object's `version`, else ConflictError and
-        nothing is written. `store_id` is one of `new_ids` for a first write, so that a lost answer becomes a conflict and not a
+        nothing is written. Writers that race with `expect` put a nonce into their bytes, which tells one's own write whose answer
+        was lost from another's. `store_id` is one of `new_ids` for a first write, so that a lost answer becomes a conflict and not a
         twin: putting the same bytes under the same id again succeeds. Returns the store's answer about the written object.
         """
 
@@ -102,7 +104,8 @@ class Store(Protocol):
     ) -> int:
         """Stream an object from `offset` (bytes) into an open binary file; returns the number of bytes written.
 
-        The bytes come from one version of the object. An offset at or past the end writes nothing.
+        The bytes come from one version of the object, and nothing but `to.write` is called. An offset at or past the end writes
+        nothing.
         """
 
     def stat(self, key: str, *, store_id: str | None = None) -> ObjectInfo:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from drive_emulator.fixtures import account, drive, drive_settings, emulator, emulator_process, open_drive
+from stores.faults import EveryOtherCallFails
 
 from batonpass.core.settings import Settings
 from batonpass.core.storage import Store
 from batonpass.sync.stores import open_store
+from batonpass.sync.stores.backoff import Backoff
 from batonpass.sync.stores.memory import MemoryStore
+from batonpass.sync.stores.retry import RetryStore
 
 __all__ = ["account", "drive", "drive_settings", "emulator", "emulator_process", "open_drive"]
 
@@ -38,11 +42,24 @@ def make_gdrive(request: StoreRequest) -> Store:
     return request.getfixturevalue("drive")
 
 
+def retried(make: Callable[[StoreRequest], Store]) -> Callable[[StoreRequest], Store]:
+    """The same store wrapped in retry, its every other call failing."""
+
+    def made(request: StoreRequest) -> Store:
+        faulty = EveryOtherCallFails(make(request))
+        return RetryStore(cast("Store", faulty), wait=lambda _seconds: False, backoff=Backoff(limit_s=1e9))
+
+    return made
+
+
 MAKERS: dict[str, Callable[[StoreRequest], Store]] = {
     "memory": make_memory,
     "folder": make_folder,
     "gdrive": make_gdrive,
     "mount": make_mount,
+    "retry(memory)": retried(make_memory),
+    "retry(folder)": retried(make_folder),
+    "retry(gdrive)": retried(make_gdrive),
 }
 
 
@@ -52,3 +69,9 @@ def store(request: StoreRequest) -> Iterator[Store]:
     made = MAKERS[request.param](request)
     yield made
     made.close()
+
+
+@pytest.fixture
+def memory(request: StoreRequest) -> Store:
+    """An empty store in memory, for what does not depend on the kind."""
+    return make_memory(request)

@@ -300,21 +300,21 @@ class StoreContract:
         """Writers that read, change and swap, and read again on a conflict, add up to every change."""
         if not store.properties.compare_and_swap:
             pytest.skip("the store calls its lock advisory")
-        store.put(KEY, b"0")
+        store.put(KEY, b"0 by nobody")
 
-        def increment(_: int) -> None:
+        def increment(writer: int) -> None:
             while True:
                 version = store.stat(KEY).version
-                value = int(store.get(KEY))
+                value = int(store.get(KEY).split()[0])
                 try:
-                    store.put(KEY, b"%d" % (value + 1), expect=version)
+                    store.put(KEY, b"%d by %d" % (value + 1, writer), expect=version)
                 except ConflictError:
                     continue
                 return
 
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(increment, range(12)))
-        assert store.get(KEY) == b"12"
+        assert store.get(KEY).startswith(b"12 by ")
 
     def test_a_reader_never_sees_half(self, store: Store):
         """While an object is replaced again and again, every get and fetch is one whole body."""
