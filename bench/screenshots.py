@@ -1,0 +1,49 @@
+"""Takes a picture of every page: light, dark, and as wide as a phone. `python bench/screenshots.py FOLDER [STORE]`; without a store
+the simulated sample is shown.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from app.live_app import PAGES, browser, fresh_home, serve, settle
+
+LOOKS = {"light": ("light", 1280, 900), "dark": ("dark", 1280, 900), "phone": ("light", 390, 844)}
+
+
+def main(folder: Path, store: str | None) -> None:
+    """One PNG per page and look, the whole length of the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    query = "" if store else "?look=sample"
+    with serve(fresh_home(), store=store) as address, browser() as chromium:
+        for look, (scheme, width, height) in LOOKS.items():
+            context = chromium.new_context(
+                color_scheme=scheme,
+                viewport={"width": width, "height": height},
+                timezone_id="Europe/Berlin",
+                reduced_motion="reduce",
+            )
+            page = context.new_page()
+            for name in PAGES:
+                page.goto(f"{address}/{name}{query}")
+                settle(page)
+                page.wait_for_timeout(800)
+                length = page.evaluate(
+                    "() => document.querySelector('[data-testid=\"stMainBlockContainer\"]').scrollHeight"
+                )
+                page.set_viewport_size({"width": width, "height": max(height, min(int(length), 5000))})
+                page.wait_for_timeout(500)
+                page.screenshot(path=folder / f"{name or 'morning'}-{look}.png")
+                page.set_viewport_size({"width": width, "height": height})
+                print(
+                    f"{name or 'morning'}-{look}.png",
+                    page.evaluate("() => document.scrollingElement.scrollWidth <= innerWidth"),
+                )
+            context.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "pictures"), sys.argv[2] if len(sys.argv) > 2 else None)

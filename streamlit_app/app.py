@@ -1,0 +1,35 @@
+"""The frame of the app: six pages and what stands round each of them. Started by `batonpass app` or `streamlit run streamlit_app/app.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+st.set_page_config(page_title="Batonpass", page_icon=":material/directions_run:", layout="wide")
+
+try:
+    from batonpass.streamlit_app.components.frame import show_frame
+except ModuleNotFoundError as error:
+    st.title("Batonpass is not installed here")
+    st.markdown("The app needs the package. In the folder of your clone, type this once, then start the app again:")
+    st.code('python -m pip install -e ".[app]"', language="bash")
+    st.caption(f"What was looked for and not found: `{error.name}`")
+    st.stop()
+
+PAGES = (
+    ("morning", "Morning", ":material/wb_twilight:", "What happened while you were away: every run at a glance."),
+    ("run", "Run", ":material/show_chart:", "One run as one story: curves, sessions, checkpoints, notes."),
+    ("machines", "Machines", ":material/memory:", "The GPUs that you were given, and how fast each of them was."),
+    ("accounts", "Accounts", ":material/badge:", "Hours, session lengths and notes for each place you work at."),
+    ("resume", "Resume", ":material/play_circle:", "The cell that continues a run on another machine."),
+    ("settings", "Settings", ":material/settings:", "The store, sign-in, space, and the pet."),
+)
+
+st.logo(Path(__file__).parent / "assets" / "baton.svg", size="large")
+page = st.navigation(
+    [st.Page(f"views/{name}.py", title=title, icon=icon, help=text) for name, title, icon, text in PAGES],
+    position="top",
+)
+show_frame()
+page.run()

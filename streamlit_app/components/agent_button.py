@@ -1,0 +1,20 @@
+"""The button that puts the agent's wheel on the store, so that a cell can install it from there."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from batonpass.core.errors import BatonpassError
+from batonpass.streamlit_app.components.page import Page
+from batonpass.streamlit_app.components.text import escaped
+
+
+def show_agent_button(page: Page) -> None:
+    """Puts the wheel there when pressed, and says what came of it."""
+    if st.button("Put the agent on my Drive", icon=":material/upload:", type="primary", key="agent"):
+        try:
+            page.repository.put_agent()
+        except BatonpassError as error:
+            st.error(f"Not done: {escaped(error.message, limit=300)}  \nWhat to do: {escaped(error.hint, limit=300)}")
+        else:
+            st.rerun()

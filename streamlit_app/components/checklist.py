@@ -1,0 +1,42 @@
+"""The first-day checklist that ticks itself: each line is read off the store, nothing is clicked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from batonpass.streamlit_app.overview import Overview
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line: what, whether it is done, and what makes it so."""
+
+    text: str
+    done: bool
+    how: str
+
+
+def first_day_steps(overview: Overview | None, *, reachable: bool, agent_there: bool | None) -> tuple[Step, ...]:
+    """The four steps to a first safe checkpoint. `agent_there` is None where it could not be looked up."""
+    sessions = [s.session for r in overview.runs for s in r.files.sessions] if overview else []
+    return (
+        Step("The store answers", reachable, "Choose it below or in Settings."),
+        Step("The agent lies on it", bool(agent_there), "One click on the Resume page, or `batonpass agent put`."),
+        Step("A session has sent its first heartbeat", bool(sessions), "Paste the cell into a notebook and run it."),
+        Step(
+            "A first checkpoint is durable",
+            any(c.proven for s in sessions for c in s.checkpoints),
+            "Comes by itself, a few minutes into the training.",
+        ),
+    )
+
+
+def show_checklist(steps: tuple[Step, ...]) -> None:
+    """As lines with an icon and a word each."""
+    for step in steps:
+        icon, word = (
+            (":green[:material/check_circle:]", "done") if step.done else (":material/radio_button_unchecked:", "to do")
+        )
+        st.markdown(f"{icon} **{step.text}** · {word}" + ("" if step.done else f"  \n:small[{step.how}]"))

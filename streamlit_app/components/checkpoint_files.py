@@ -1,0 +1,44 @@
+"""The files of one checkpoint, to take home: plain safetensors and JSON."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from batonpass.core.errors import BatonpassError
+from batonpass.core.lineage import Candidate
+from batonpass.streamlit_app.components.page import Page
+from batonpass.streamlit_app.components.text import escaped, plain
+from batonpass.streamlit_app.overview import RunStory
+from batonpass.streamlit_app.wording import count, size
+
+LIMIT_BYTES = 500_000_000
+"""A browser download passes through this process's memory; larger files are for the command line."""
+
+
+def show_checkpoint_files(page: Page, run: RunStory, candidate: Candidate) -> None:
+    """A button per file. The store is asked for the manifest when the list is opened, for bytes when a button is pressed."""
+    opened = st.expander(
+        f"The files of step {count(candidate.step)}", icon=":material/folder_zip:", on_change="rerun", key="files"
+    )
+    if not opened.open:
+        return
+    with opened:
+        try:
+            manifest = page.repository.manifest(candidate.key, store_id=candidate.listing.id)
+        except BatonpassError as error:
+            st.warning(f"The list of its files cannot be read: {escaped(error.message, limit=300)}")
+            return
+        for entry in manifest.files:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.download_button(
+                    escaped(entry.name, limit=60),
+                    lambda e=entry: page.repository.pool_file(run.files.folder, e.pool, store_id=e.id),  # type: ignore[misc]
+                    file_name=plain(entry.name.replace("/", "-"), limit=80),
+                    icon=":material/download:",
+                    on_click="ignore",
+                    disabled=entry.size_bytes > LIMIT_BYTES,
+                    key=f"file-{entry.pool}",
+                )
+                st.caption(f"{size(entry.size_bytes)} · sha256 {escaped(entry.sha256[:12])}…", width="content")
+        name = escaped(run.files.folder.split("/")[1])
+        st.caption(f"All at once, checked: batonpass restore {name} --step {candidate.step} --to FOLDER")

@@ -1,0 +1,46 @@
+"""The checkpoints of a run with their state: durable, handed over, passed over."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from batonpass.streamlit_app.components.gpus import gpu_name
+from batonpass.streamlit_app.components.page import Page
+from batonpass.streamlit_app.components.text import plain
+from batonpass.streamlit_app.overview import RunStory
+from batonpass.streamlit_app.standing import RunStanding
+from batonpass.streamlit_app.wording import count, local, number, size
+
+DURABLE, HANDED_OVER = "✔ durable", "◐ handed over, not proven"
+
+
+def show_checkpoints(page: Page, run: RunStory, standing: RunStanding) -> None:
+    """All that any session lists, newest first; the one that a resume would take is marked."""
+    found = [(s.session, c) for s in run.files.sessions for c in s.session.checkpoints]
+    if not found:
+        st.caption("None yet. The first one comes a few minutes into the training, and this place fills itself.")
+        return
+    passed_over = {c.key: c.passed_over for c in standing.candidates if c.passed_over}
+    newest = standing.newest.key if standing.newest else None
+    found.sort(key=lambda pair: (pair[1].published_at, pair[1].step), reverse=True)
+    rows = [
+        {
+            "": "next" if c.key == newest else "",
+            "Step": count(c.step),
+            "State": f"✖ {plain(passed_over[c.key], limit=60)}"
+            if c.key in passed_over
+            else DURABLE
+            if c.proven
+            else HANDED_OVER,
+            "Size": size(c.size_bytes),
+            "Published": local(c.published_at, page.zone),
+            "From": f"{gpu_name(s)}{' (branch)' if s.branch else ''}",
+            "Missing": plain("; ".join(c.missing), limit=120),
+            "Metrics then": ", ".join(f"{plain(k, limit=24)} {number(v)}" for k, v in list(c.metrics.items())[:4]),
+        }
+        for s, c in found
+    ]
+    st.dataframe(rows, hide_index=True, alt=f"{len(rows)} checkpoints of {plain(run.name, limit=60)}, newest first")
+    st.caption(
+        "Durable: the store's own answer equals the manifest, byte for byte. Handed over: written to a mounted Drive, arrival not proven."
+    )

@@ -1,0 +1,114 @@
+"""The first minute: what there is to see before the first run, and the cell that begins it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from batonpass.core.errors import BatonpassError
+from batonpass.core.snippets.day_one import day_one
+from batonpass.core.snippets.inputs import SnippetInputs, Target
+from batonpass.core.snippets.notebook import to_notebook
+from batonpass.streamlit_app.choice import choose_store, current_choice, look_at_sample, repository_of
+from batonpass.streamlit_app.components.checklist import first_day_steps, show_checklist
+from batonpass.streamlit_app.components.drive_folder import drive_folder
+from batonpass.streamlit_app.components.page import Page, say_error
+from batonpass.streamlit_app.components.pet import show_pet
+from batonpass.streamlit_app.components.pet_drawing import Mood
+from batonpass.streamlit_app.components.text import escaped
+
+_PLACES = {Target.COLAB_MOUNT: "Colab", Target.LOCAL: "My computer"}
+
+
+def show_empty(page: Page | None) -> None:
+    """For a store without runs, or none at all yet."""
+    choice = current_choice()
+    repository = repository_of(choice)
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        show_pet(Mood.SLEEPING, words="sleeps: there is no run yet")
+        st.markdown(
+            "**No run yet.** Here the runs will stand, one card each: how far, how safe, and one click to go on.",
+            width="content",
+        )
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Look around first", anchor=False)
+        st.markdown(
+            "A simulated sample: three runs, twelve sessions on five kinds of GPU, two weeks. No account needed."
+        )
+        st.button(
+            "Look around in the simulated sample", on_click=look_at_sample, icon=":material/science:", type="primary"
+        )
+        st.subheader("Your first run", anchor=False)
+        if choice.url is None:
+            _ask_store()
+        else:
+            st.markdown(f"The store: **{escaped(choice.url, limit=200)}**")
+            if page is not None:
+                _first_cell(page)
+    with right:
+        st.subheader("First day", anchor=False)
+        view = repository.view() if repository else None
+        show_checklist(
+            first_day_steps(
+                view.overview if view else None,
+                reachable=view is not None and view.problem is None,
+                agent_there=repository.agent_there() if repository else None,
+            )
+        )
+        st.caption("These lines tick themselves.")
+
+
+def _ask_store() -> None:
+    """A folder is enough; a mounted Drive's folder is one that a notebook reaches too."""
+    with st.form("first-store", border=False):
+        url = st.text_input(
+            "Where shall the runs be kept?",
+            placeholder="~/Google Drive/My Drive/batonpass",
+            help="A folder of this computer. One that Drive for desktop keeps in step is reached from Colab too.",
+        )
+        if st.form_submit_button("Use this folder"):
+            try:
+                choose_store(url)
+            except OSError as error:
+                st.error(f"Could not be remembered on this computer: {escaped(error)}")
+            else:
+                st.rerun()
+
+
+def _first_cell(page: Page) -> None:
+    """The notebook and the cell of the first day, made for the user's own folder."""
+    name = st.text_input("Name of the run", value="my-first-run", key="first-name")
+    target = st.pills(
+        "Where",
+        list(_PLACES),
+        default=Target.COLAB_MOUNT,
+        format_func=lambda t: _PLACES[t],
+        required=True,
+        key="first-where",
+    )
+    folder = drive_folder(page) if target is Target.COLAB_MOUNT else "MyDrive/batonpass"
+    try:
+        inputs = SnippetInputs(
+            run_name=name or "my-first-run",
+            run_id=None,
+            root_id=None,
+            store=page.repository.url,
+            goal_steps=10_000,
+            drive_folder=folder,
+        )
+        snippet = day_one(target or Target.COLAB_MOUNT, inputs, page.repository.agent_wheel())
+    except BatonpassError as error:
+        say_error(error)
+        return
+    st.download_button(
+        "Download the first notebook",
+        to_notebook(snippet),
+        file_name="batonpass-first-day.ipynb",
+        mime="application/x-ipynb+json",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    st.caption(
+        "It carries the agent itself. Open it in the notebook service and run the cells from top to bottom. Its heart:"
+    )
+    st.code(snippet.cells[-2].source + "\n\n\n" + snippet.cells[-1].source, language="python")

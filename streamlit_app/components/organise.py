@@ -1,0 +1,64 @@
+"""What the user says about a run afterwards: title, tags, deadline, goal, archived. Never a path, never the run itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import streamlit as st
+
+from batonpass.core.errors import BatonpassError
+from batonpass.core.model import Annotations
+from batonpass.streamlit_app.components.page import Page
+from batonpass.streamlit_app.components.text import escaped, plain
+from batonpass.streamlit_app.overview import RunStory
+
+
+def show_organise(page: Page, run: RunStory) -> None:
+    """A form; what is stored is `annotations.json` on the store."""
+    now = run.files.annotations
+    with st.form(f"organise-{run.files.info.run_id}", border=False):
+        title = st.text_input(
+            "Title", value=now.title or "", placeholder=plain(run.files.info.name, limit=80), max_chars=120
+        )
+        tags = st.text_input("Tags, separated by commas", value=", ".join(now.tags), max_chars=300)
+        goal = st.number_input(
+            "Goal, in steps", min_value=0, value=_small(run.goal_steps), step=1000, help="0: as the run was started."
+        )
+        has_deadline = st.checkbox("It has a deadline", value=now.deadline is not None)
+        shown = (now.deadline or page.as_of + timedelta(days=3)).astimezone(page.zone).replace(tzinfo=None)
+        deadline = st.datetime_input("Deadline", value=shown)
+        archived = st.checkbox("Archived: not on the Morning page", value=now.archived)
+        if not st.form_submit_button("Keep", icon=":material/save:"):
+            return
+    moment = deadline.replace(tzinfo=page.zone) if has_deadline and isinstance(deadline, datetime) else None
+
+    def change(old: Annotations) -> Annotations:
+        names = tuple(dict.fromkeys(t for t in (plain(t, limit=40) for t in (tags or "").split(",")) if t))
+        wanted = int(goal or 0)
+        goal_steps = old.goal_steps if wanted == _small(run.goal_steps) else wanted or None
+        return replace(
+            old,
+            title=(title or "").strip() or None,
+            tags=names[:20],
+            deadline=moment,
+            goal_steps=goal_steps,
+            archived=archived,
+        )
+
+    _write(page, run, change)
+
+
+def _write(page: Page, run: RunStory, change: Callable[[Annotations], Annotations]) -> None:
+    try:
+        page.repository.edit_annotations(run.files.folder, change)
+    except BatonpassError as error:
+        st.error(f"Not kept: {escaped(error.message, limit=300)}. {escaped(error.hint, limit=200)}")
+    else:
+        st.rerun()
+
+
+def _small(goal: int | None) -> int:
+    """A number that a browser can hold."""
+    return min(max(goal or 0, 0), 2**53 - 1)

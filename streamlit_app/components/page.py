@@ -1,0 +1,112 @@
+"""What every page begins with: its title, how old its data is, and the calm line when the store cannot be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from batonpass.core.errors import BatonpassError
+from batonpass.streamlit_app.choice import current_choice, repository_of
+from batonpass.streamlit_app.components.text import escaped
+from batonpass.streamlit_app.overview import Overview
+from batonpass.streamlit_app.repository import Repository
+from batonpass.streamlit_app.wording import ago, plural
+
+PULSE_S = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page works with."""
+
+    repository: Repository
+    overview: Overview
+    age_s: float
+    zone: tzinfo
+
+    @property
+    def as_of(self) -> datetime:
+        """The store's clock when the data was read: states and ages hold for this moment."""
+        return self.overview.read_at
+
+    @property
+    def mount(self) -> bool:
+        """The store is a folder that some program synchronises: heartbeats arrive late."""
+        return not self.repository.proves_arrival
+
+    @property
+    def now(self) -> datetime:
+        """The store's clock as reckoned for this moment."""
+        return self.overview.read_at + timedelta(seconds=self.age_s)
+
+
+def reader_zone() -> tzinfo:
+    """The browser's own time zone; UTC where it does not tell."""
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def open_page(title: str) -> Page | None:
+    """The page's head, and what to fill it with; None when there is no store or it has never answered (it has been said)."""
+    repository = repository_of(current_choice())
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.title(title, anchor=False, width="content")
+        if repository is None:
+            return None
+        view = repository.view()
+        _pulse(repository, view.overview.fingerprint if view.overview else None, has_problem=view.problem is not None)
+    if view.problem is not None and view.overview is not None:
+        st.warning(
+            f"The store does not answer right now, so this is the story as of **{ago(view.age_s)}**. "
+            f"It says nothing about your sessions. ({escaped(view.problem.message, limit=200)})",
+            icon=":material/cloud_off:",
+        )
+    if view.overview is None:
+        st.error(f"The store does not answer: {escaped(view.problem.message if view.problem else '', limit=300)}")
+        if view.problem and view.problem.hint:
+            st.markdown(f"What to do: {escaped(view.problem.hint, limit=300)}")
+        st.page_link("views/settings.py", label="Look at the settings", icon=":material/settings:")
+        return None
+    return Page(repository, view.overview, view.age_s, reader_zone())
+
+
+def say_broken(broken: Iterable[str]) -> None:
+    """Files that could not be read, named calmly; the rest of the page stands."""
+    sentences = list(broken)
+    if sentences:
+        label = (
+            f"{plural(len(sentences), 'file')} could not be read and {'is' if len(sentences) == 1 else 'are'} left out"
+        )
+        with st.expander(label, icon=":material/healing:"):
+            for sentence in sentences[:50]:
+                st.markdown(f"- {escaped(sentence, limit=300)}")
+            st.caption("They were left as they are. A file that is still arriving mends itself.")
+
+
+def say_error(error: BatonpassError) -> None:
+    """What cannot be done now, and what to do."""
+    hint = f"  \nWhat to do: {escaped(error.hint, limit=300)}" if error.hint else ""
+    st.info(f"{escaped(error.message, limit=300)}{hint}", icon=":material/info:")
+
+
+@st.fragment(run_every=PULSE_S)
+def _pulse(repository: Repository, fingerprint: int | None, *, has_problem: bool) -> None:
+    """One line that lives. The page itself, with its charts, is sent again only when something on the store has changed."""
+    view = repository.view()
+    found = view.overview.fingerprint if view.overview else None
+    if found != fingerprint or (view.problem is not None) != has_problem:
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+        if view.overview is not None:
+            st.caption(f":material/schedule: Read {ago(view.age_s)}", width="content")
+        st.button("Read again", on_click=_read_again, args=(repository,), type="tertiary", icon=":material/refresh:")
+
+
+def _read_again(repository: Repository) -> None:
+    repository.refresh(deep=True)

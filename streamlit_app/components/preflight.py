@@ -1,0 +1,74 @@
+"""What to know before a run is continued: warnings first, each with its reason. None of them is invented; no warning, no line."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from batonpass.core.lineage import Candidate
+from batonpass.core.snippets.inputs import Target
+from batonpass.streamlit_app.components.gpus import gpu_name, place
+from batonpass.streamlit_app.components.page import Page
+from batonpass.streamlit_app.components.text import escaped
+from batonpass.streamlit_app.overview import RunStory
+from batonpass.streamlit_app.standing import RunStanding
+from batonpass.streamlit_app.wording import count, plural, size
+
+
+def preflight(
+    page: Page, run: RunStory, standing: RunStanding, candidate: Candidate | None, target: Target
+) -> list[str]:
+    """Sentences in Markdown, the most important first."""
+    found: list[str] = []
+    if standing.is_live and standing.session is not None:
+        where = escaped(f"{gpu_name(standing.session)}, {place(standing.session)}")
+        found.append(
+            f"**A session is live** ({where}). The new one will be told who holds the run and will wait for it."
+        )
+    if candidate is None:
+        found.append("**No durable checkpoint yet.** The start will stop rather than begin again from zero.")
+    else:
+        if not candidate.proven:
+            found.append("This checkpoint was **handed over** to a mounted Drive; that it has arrived is not proven.")
+        if candidate.listing.missing:
+            reasons = escaped("; ".join(candidate.listing.missing), limit=300)
+            found.append(f"**PARTIAL**: {reasons}.")
+        found += _environment(run, candidate)
+    found += [
+        f"Passed over: step {count(c.step)}, {escaped(c.passed_over)}." for c in standing.candidates if c.passed_over
+    ]
+    found += [escaped(gap, limit=300) for gap in standing.gaps]
+    if target in (Target.COLAB, Target.KAGGLE) and "://" not in page.repository.url:
+        found.append("This store is a **folder of this computer**: a machine elsewhere does not see it.")
+    if run.files.broken:
+        found.append(
+            f"{plural(len(run.files.broken), 'file')} of this run could not be read: a newer checkpoint may exist."
+        )
+    return found
+
+
+def show_preflight(
+    page: Page, run: RunStory, standing: RunStanding, candidate: Candidate | None, target: Target
+) -> None:
+    """The warnings, or the sentence that there is none."""
+    found = preflight(page, run, standing, candidate, target)
+    if not found:
+        st.markdown(":green[:material/check_circle:] Nothing speaks against it.")
+        return
+    with st.container(border=True):
+        st.markdown("**Before you start**")
+        for sentence in found:
+            st.markdown(f":orange[:material/report:] {sentence}")
+
+
+def _environment(run: RunStory, candidate: Candidate) -> list[str]:
+    session = run.files.session(candidate.session)
+    if session is None:
+        return []
+    versions = session.session.versions
+    words = [f"{name} {versions[name]}" for name in ("torch", "python") if versions.get(name)]
+    if not words:
+        return []
+    made = escaped(f"Made with {', '.join(words)} on {gpu_name(session.session)}", limit=200)
+    return [
+        f"{made}; {size(candidate.listing.size_bytes)} to load. Another GPU or version makes the resume less than EXACT."
+    ]

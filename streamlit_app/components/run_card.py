@@ -1,0 +1,127 @@
+"""One run on the Morning page: its state, how far it is, what is safe, what is at risk, and where to go from here."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from batonpass.streamlit_app.components.gpus import gpu_name, place
+from batonpass.streamlit_app.components.page import Page
+from batonpass.streamlit_app.components.state_badge import show_state
+from batonpass.streamlit_app.components.text import escaped
+from batonpass.streamlit_app.forecast import Forecast, forecast
+from batonpass.streamlit_app.overview import RunStory
+from batonpass.streamlit_app.preferences import Visit
+from batonpass.streamlit_app.standing import RunStanding
+from batonpass.streamlit_app.wording import ago, count, duration, local, plural
+
+
+def show_run_card(page: Page, run: RunStory, standing: RunStanding, visit: Visit | None) -> None:
+    """A card of equal height with its neighbours."""
+    with st.container(border=True, height="stretch", gap="small"):
+        st.subheader(escaped(run.name, limit=60) or "(no name)", anchor=False)
+        show_state(standing.state, standing.session)
+        if run.files.annotations.tags:
+            st.caption(" ".join(f":material/sell: {escaped(t, limit=30)}" for t in run.files.annotations.tags[:6]))
+        _progress(run, standing)
+        st.markdown("  \n".join(_facts(page, run, standing)))
+        since = _since(run, standing, visit)
+        if since:
+            st.markdown(f":material/update: Since your last visit: {since}")
+        _forecast(page, run, standing)
+        st.space("stretch")
+        _links(run, standing)
+
+
+def _progress(run: RunStory, standing: RunStanding) -> None:
+    goal = run.goal_steps
+    if goal and goal > 0:
+        share = min(1.0, max(0.0, standing.step / goal))
+        st.progress(share, text=f"{count(standing.step)} of {count(goal)} steps · {share:.0%}")
+    else:
+        st.markdown(f"{count(standing.step)} steps, no goal set")
+
+
+def _facts(page: Page, run: RunStory, standing: RunStanding) -> list[str]:
+    lines = []
+    newest = standing.newest
+    if newest is None:
+        lines.append(":material/shield: No durable checkpoint yet")
+    else:
+        age = ago((page.as_of - newest.listing.published_at).total_seconds())
+        word = "Durable" if newest.proven else "Handed over, not proven,"
+        lines.append(f":material/verified_user: {word} at step **{count(newest.step)}**, {age}")
+    if standing.risk_steps or standing.risk_s >= 1:
+        how = "At risk" if standing.is_live else "Not saved"
+        lines.append(
+            f":material/hourglass_bottom: {how}: {plural(standing.risk_steps, 'step')}, {duration(standing.risk_s)} of training"
+        )
+    elif newest is not None:
+        lines.append(":material/done_all: Nothing at risk")
+    if standing.session is not None:
+        where = escaped(f"{gpu_name(standing.session)} · {place(standing.session)}")
+        lines.append(f":material/memory: {where}")
+    sessions = [s.session for s in run.files.sessions]
+    branches = sum(1 for s in sessions if s.branch is not None)
+    aside = f", {plural(branches, 'branch', 'branches')} beside it" if branches else ""
+    lines.append(f":material/route: {plural(len(sessions) - branches, 'session')}{aside}")
+    return lines
+
+
+def _since(run: RunStory, standing: RunStanding, visit: Visit | None) -> str:
+    """What is new since the visit before this one; empty on the first."""
+    if visit is None or visit.before is None:
+        return ""
+    before = visit.before
+    parts = []
+    old = visit.steps_before.get(run.files.info.run_id)
+    if old is None:
+        parts.append("new run")
+    elif standing.top_step > old:
+        parts.append(f"+{count(standing.top_step - old)} steps")
+    begun = sum(1 for s in run.files.sessions if s.session.started_at > before)
+    ended = sum(1 for s in run.files.sessions if s.session.end is not None and s.session.end.at > before)
+    parts += [plural(begun, "session") + " begun"] if begun else []
+    parts += [plural(ended, "session") + " ended"] if ended else []
+    return ", ".join(parts) or "nothing new"
+
+
+def _forecast(page: Page, run: RunStory, standing: RunStanding) -> None:
+    deadline = run.files.annotations.deadline
+    guess = None if standing.is_finished else forecast(run, standing, page.as_of)
+    lines = []
+    if guess is not None:
+        lines.append(f":material/trending_up: {_words(page, guess)}")
+    if deadline is not None and not standing.is_finished:
+        left = (deadline - page.as_of).total_seconds()
+        when = f"in {duration(left)}" if left > 0 else f"{ago(-left)}"
+        lines.append(f":material/flag: Deadline {local(deadline, page.zone)}, {when}")
+    if lines:
+        st.markdown("  \n".join(lines))
+
+
+def _words(page: Page, guess: Forecast) -> str:
+    words = f"About {duration(guess.training_s)} of training left"
+    if guess.done_at is not None:
+        words += f"; at the pace so far done {local(guess.done_at, page.zone)}"
+    return f"{words} (n = {guess.n}, your log, not a promise)"
+
+
+def _links(run: RunStory, standing: RunStanding) -> None:
+    query = {"run": run.files.info.run_id}
+    with st.container(horizontal=True, gap="small"):
+        if not standing.is_finished and st.button(
+            "Resume",
+            key=f"resume-{run.files.info.run_id}",
+            icon=":material/play_circle:",
+            type="primary" if standing.wants_you else "secondary",
+        ):
+            st.session_state["run"] = run.files.info.run_id
+            st.switch_page("views/resume.py", query_params=query)
+        if st.button(
+            "Look at it",
+            key=f"look-{run.files.info.run_id}",
+            icon=":material/show_chart:",
+            type="secondary" if standing.is_finished else "tertiary",
+        ):
+            st.session_state["run"] = run.files.info.run_id
+            st.switch_page("views/run.py", query_params=query)

@@ -1,0 +1,44 @@
+"""The sessions of a run: who trained what, on which card, from where, and how it ended."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from batonpass.core.lineage import Role, legs
+from batonpass.core.states import session_state
+from batonpass.streamlit_app.components.gpus import gpu_name, place
+from batonpass.streamlit_app.components.page import Page
+from batonpass.streamlit_app.components.text import plain
+from batonpass.streamlit_app.overview import RunStory
+from batonpass.streamlit_app.wording import count, duration, local
+
+_ROLES = {Role.TRUNK: "counts", Role.SUPERSEDED: "run again", Role.BRANCH: "branch"}
+
+
+def show_sessions(page: Page, run: RunStory) -> None:
+    """A table, oldest first."""
+    rows = []
+    for number, leg in enumerate(legs(run.files.head, [s.session for s in run.files.sessions]), start=1):
+        found = run.files.session(leg.session)
+        if found is None:
+            continue
+        s = found.session
+        age_s = (page.as_of - found.info.modified).total_seconds()
+        rows.append(
+            {
+                "": number,
+                "GPU": gpu_name(s),
+                "Where": place(s),
+                "Began": local(s.started_at, page.zone),
+                "Trained": duration(s.trained_s),
+                "Steps": f"{count(leg.began_step)} to {count(s.step)}",
+                "Role": _ROLES[leg.role] + (f": {plain(s.branch, limit=60)}" if s.branch else ""),
+                "Resume": (s.resumed_from.label or "not finished") if s.resumed_from else "began here",
+                "How it stands": session_state(s, age_s, mount=page.mount).word.value,
+                "Ended with": plain(s.end.detail, limit=120) if s.end else "",
+            }
+        )
+    if not rows:
+        st.caption("No session could be read.")
+        return
+    st.dataframe(rows, hide_index=True, alt=f"{len(rows)} sessions of {plain(run.name, limit=60)}")

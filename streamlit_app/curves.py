@@ -1,0 +1,142 @@
+"""A run's metrics as the charts want them: read through the repository, stitched by lineage, thinned without losing a spike. No Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batonpass.core.errors import BatonpassError
+from batonpass.core.lineage import Leg, Role, legs
+from batonpass.core.metrics.downsample import envelope
+from batonpass.core.metrics.segments import read_segment
+from batonpass.core.metrics.smoothing import smooth
+from batonpass.core.metrics.stitch import Series, stitch
+from batonpass.core.metrics.table import MetricTable, join_tables
+from batonpass.core.metrics.tail import decode_tail
+from batonpass.core.model import Segment, Session
+from batonpass.streamlit_app.overview import RunStory
+
+BUCKETS = 600
+"""Twice as many points are drawn at most for one line: the lowest and the highest of each bucket."""
+Array = NDArray[np.float64]
+
+
+class Axis(StrEnum):
+    """What a curve is drawn over."""
+
+    STEP = "step"
+    EPOCH = "epoch"
+    HOURS = "hours of training"
+    CLOCK = "clock time"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunCurves:
+    """Every metric of a run. `broken` names the pieces that could not be read, one sentence each."""
+
+    legs: tuple[Leg, ...]
+    series: dict[str, Series]
+    hours_at: dict[int, tuple[float, float]]
+    """Leg number -> (Unix time of its first row, hours of training that lay before it)."""
+    broken: tuple[str, ...] = ()
+
+    def x(self, series: Series, axis: Axis) -> Array:
+        """The x value of every row: steps, epochs, hours or Unix seconds."""
+        if axis is Axis.STEP:
+            return series.step.astype(np.float64)
+        if axis is Axis.EPOCH:
+            return series.epoch.astype(np.float64)
+        if axis is Axis.CLOCK:
+            return series.time
+        size = max(self.hours_at, default=-1) + 1
+        start, offset = np.zeros(size), np.zeros(size)
+        for place, (first, before) in self.hours_at.items():
+            start[place], offset[place] = first, before
+        hours: Array = offset[series.session] + (series.time - start[series.session]) / 3600
+        return hours
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """Points ready to be drawn; NaN in `y` breaks the line."""
+
+    x: Array
+    y: Array
+
+
+def read_curves(run: RunStory, fetch: Callable[[Segment], bytes]) -> RunCurves:
+    """All sessions of a run, stitched. A segment that cannot be read leaves a gap and a sentence."""
+    sessions = [s.session for s in run.files.sessions]
+    broken: list[str] = []
+    tables = {s.id: _read_table(s, fetch, broken) for s in sessions}
+    the_legs = tuple(legs(run.files.head, sessions))
+    return RunCurves(the_legs, stitch(the_legs, tables), _hours(the_legs, tables), tuple(broken))
+
+
+def draw(series: Series, x: Array, *, weight: float = 0.0, buckets: int = BUCKETS) -> Line:
+    """A series as points: smoothed by `weight`, thinned to two points a bucket, each piece a line of its own."""
+    if not len(series):
+        return Line(np.zeros(0), np.zeros(0))
+    order = np.argsort(series.piece, kind="stable")
+    piece, xs = series.piece[order], x[order]
+    if len(series) <= 2 * buckets:
+        return _broken_between(piece, xs, smooth(series, weight)[order])
+    thinned = envelope(series, buckets=buckets)
+    last = np.cumsum(thinned.count) - 1
+    first = last - thinned.count + 1
+    if weight > 0:
+        smoothed = smooth(series, weight)[order]
+        return _broken_between(piece[last], xs[last], smoothed[last])
+    falling = thinned.last < thinned.first
+    pairs_x = np.column_stack([xs[first], xs[last]]).ravel()
+    pairs_y = np.where(falling, (thinned.high, thinned.low), (thinned.low, thinned.high)).T.ravel()
+    return _broken_between(np.repeat(piece[first], 2), pairs_x, pairs_y)
+
+
+def count_not_finite(series: Series) -> int:
+    """How many of the values that count are NaN or infinite: drawn as gaps, so said in words."""
+    return int(np.count_nonzero(~np.isfinite(series.live.value)))
+
+
+def _broken_between(piece: NDArray[np.int32], x: Array, y: Array) -> Line:
+    """Infinities become gaps too: no axis has a place for them."""
+    cuts = np.flatnonzero(np.diff(piece)) + 1
+    return Line(np.insert(x, cuts, x[cuts]), np.insert(np.where(np.isfinite(y), y, np.nan), cuts, np.nan))
+
+
+def _read_table(session: Session, fetch: Callable[[Segment], bytes], broken: list[str]) -> MetricTable:
+    tables = []
+    for segment in session.segments:
+        try:
+            tables.append(read_segment(fetch(segment), key=segment.key))
+        except BatonpassError as error:
+            broken.append(f"metrics of session {session.id}: {error.message}")
+    try:
+        tables.append(MetricTable.from_rows(decode_tail(session.tail)))
+    except BatonpassError as error:
+        broken.append(f"newest metrics of session {session.id}: {error.message}")
+    return join_tables(tables)
+
+
+def _hours(the_legs: tuple[Leg, ...], tables: Mapping[str, MetricTable]) -> dict[int, tuple[float, float]]:
+    """A leg begins where its parent stood at the row it continued from. Parents stand before their children on the trunk."""
+    places = {leg.session: place for place, leg in enumerate(the_legs)}
+    found: dict[int, tuple[float, float]] = {}
+    for place, leg in sorted(enumerate(the_legs), key=lambda pair: pair[1].role is not Role.TRUNK):
+        table = tables.get(leg.session)
+        if table is None or not len(table):
+            continue
+        before = 0.0
+        parent = places.get(leg.began_from) if leg.began_from is not None else None
+        if parent is not None and parent in found:
+            past = tables[the_legs[parent].session]
+            at = int(np.searchsorted(past.row, leg.began_row)) - 1
+            if at >= 0:
+                start, offset = found[parent]
+                before = offset + (float(past.time[at]) - start) / 3600
+        found[place] = (float(table.time[0]), before)
+    return found

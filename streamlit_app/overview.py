@@ -1,0 +1,189 @@
+"""Everything small that a store holds, as the pages see it, and how to read it again at the cost of what is new. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from batonpass.core import naming
+from batonpass.core.codec import decode
+from batonpass.core.errors import FormatError, NotFoundError
+from batonpass.core.model import Account, Annotations, Note, RunInfo
+from batonpass.core.storage import Store
+from batonpass.sync.reading import RunFiles, SessionFile, list_run_folders, read_head, read_session
+
+
+@dataclass(frozen=True, slots=True)
+class RunStory:
+    """One run: its small files and its notes, newest note first."""
+
+    files: RunFiles
+    notes: tuple[Note, ...] = ()
+    note_keys: tuple[str, ...] = ()
+    """Keys of every note file read so far: they never change, so that none is read twice."""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it: the title given in the app, else the name it was started with. Untrusted text."""
+        return self.files.annotations.title or self.files.info.name or self.files.info.slug
+
+    @property
+    def goal_steps(self) -> int | None:
+        """The goal as changed in the app, else as started."""
+        return self.files.annotations.goal_steps or self.files.info.goal_steps
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStory:
+    """What the user wrote about one account."""
+
+    account: Account
+    notes: tuple[Note, ...] = ()
+    note_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A whole store at one moment. `broken` names what could not be read, one sentence each."""
+
+    runs: tuple[RunStory, ...]
+    accounts: tuple[AccountStory, ...]
+    read_at: datetime
+    """The store's clock when this was read: the only moment that ages are reckoned from."""
+    broken: tuple[str, ...] = ()
+
+    def run(self, run_id: str | None) -> RunStory | None:
+        """The run of that id."""
+        return next((r for r in self.runs if r.files.info.run_id == run_id), None)
+
+    def account(self, label: str) -> AccountStory:
+        """What is written about an account; empty where nothing is."""
+        found = next((a for a in self.accounts if a.account.label == label), None)
+        return found or AccountStory(Account(label))
+
+    @property
+    def fingerprint(self) -> int:
+        """Changes when anything that a page shows has changed; the moment of reading does not count."""
+        runs = tuple(
+            (
+                r.files.folder,
+                r.files.head_version,
+                r.files.annotations,
+                r.files.broken,
+                r.note_keys,
+                *tuple((s.session.id, s.info.version) for s in r.files.sessions),
+            )
+            for r in self.runs
+        )
+        return hash((runs, self.accounts, self.broken))
+
+
+def read_overview(store: Store, before: Overview | None = None, *, deep: bool = True) -> Overview:
+    """The store as it is now. What cannot change is taken over from `before`.
+
+    A light reading (`deep=False`) looks only at the heads and the sessions that may still move; new runs, notes, annotations and
+    accounts are found by a deep one. StoreError when the store cannot answer.
+    """
+    if before is None or not before.runs:
+        deep = True
+    broken: list[str] = []
+    known = {r.files.folder: r for r in before.runs} if before else {}
+    folders = list_run_folders(store) if deep or before is None else [r.files.folder for r in before.runs]
+    runs = []
+    for folder in folders:
+        try:
+            runs.append(_read_run(store, folder, known.get(folder), deep=deep))
+        except (FormatError, NotFoundError) as error:
+            broken.append(f"{folder.removeprefix(naming.RUNS_FOLDER).rstrip('/')}: {error.message}")
+    if deep or before is None:
+        accounts = tuple(_read_accounts(store, before, broken))
+    else:
+        accounts, broken = before.accounts, [*before.broken, *(b for b in broken if b not in before.broken)]
+    return Overview(tuple(runs), accounts, store.now(), tuple(broken))
+
+
+def current_notes(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """The notes that stand: not replaced by a newer one and not emptied, newest first."""
+    every = tuple(notes)
+    replaced = {n.replaces for n in every if n.replaces is not None and n.replaces != n.id}
+    standing = (n for n in every if n.id not in replaced and n.text.strip())
+    return tuple(sorted(standing, key=lambda n: (n.written_at, n.id), reverse=True))
+
+
+def _read_run(store: Store, folder: str, before: RunStory | None, *, deep: bool) -> RunStory:
+    if before is None:
+        info = decode(RunInfo, store.get(naming.run_file(folder)), key=naming.run_file(folder))
+    else:
+        info = before.files.info
+    head, version = read_head(store, folder)
+    broken = [b for b in before.files.broken if not b.startswith("session ")] if before and not deep else []
+    sessions = []
+    for session_id in head.sessions:
+        known = before.files.session(session_id) if before else None
+        try:
+            settled = known is not None and known.session.end is not None and session_id != head.holder
+            if known is not None and settled and not deep:
+                sessions.append(known)
+            else:
+                sessions.append(_read_session(store, folder, session_id, head.session_ids.get(session_id), known))
+        except (NotFoundError, FormatError) as error:
+            broken.append(f"session {session_id}: {error.message}")
+    annotations, notes, keys = (
+        (before.files.annotations, before.notes, before.note_keys) if before else (Annotations(), (), ())
+    )
+    if deep or before is None:
+        annotations = _read_annotations(store, folder, broken)
+        notes, keys = _read_notes(store, naming.notes_folder(folder), notes, keys, broken)
+    files = RunFiles(folder, info, head, version, annotations, tuple(sessions), store.now(), tuple(broken))
+    return RunStory(files, notes, keys)
+
+
+def _read_session(
+    store: Store, folder: str, session_id: str, store_id: str | None, known: SessionFile | None
+) -> SessionFile:
+    if known is not None:
+        info = store.stat(naming.session_file(folder, session_id), store_id=store_id)
+        if info.version == known.info.version:
+            return SessionFile(known.session, info)
+    return read_session(store, folder, session_id, store_id=store_id)
+
+
+def _read_annotations(store: Store, folder: str, broken: list[str]) -> Annotations:
+    key = naming.annotations_file(folder)
+    try:
+        return decode(Annotations, store.get(key), key=key)
+    except NotFoundError:
+        return Annotations()
+    except FormatError as error:
+        broken.append(error.message)
+        return Annotations()
+
+
+def _read_notes(
+    store: Store, prefix: str, notes: tuple[Note, ...], keys: tuple[str, ...], broken: list[str]
+) -> tuple[tuple[Note, ...], tuple[str, ...]]:
+    """Every note file under `prefix`; those in `keys` are known already."""
+    fresh = [o for o in store.list_objects(prefix) if o.key not in keys and o.key.endswith(".json")]
+    found = list(notes)
+    for item in fresh:
+        try:
+            found.append(decode(Note, store.get(item.key, store_id=item.id), key=item.key))
+        except (FormatError, NotFoundError) as error:
+            broken.append(error.message)
+    return tuple(found), (*keys, *(o.key for o in fresh))
+
+
+def _read_accounts(store: Store, before: Overview | None, broken: list[str]) -> Iterable[AccountStory]:
+    known = {a.account.label: a for a in before.accounts} if before else {}
+    listed = store.list_objects(naming.ACCOUNTS_FOLDER)
+    for item in listed:
+        if item.key.count("/") != 1 or not item.key.endswith(".json"):
+            continue
+        try:
+            account = decode(Account, store.get(item.key, store_id=item.id), key=item.key)
+            old = known.get(account.label, AccountStory(account))
+            prefix = f"{item.key.removesuffix('.json')}/"
+            yield AccountStory(account, *_read_notes(store, prefix, old.notes, old.note_keys, broken))
+        except (FormatError, NotFoundError) as error:
+            broken.append(error.message)

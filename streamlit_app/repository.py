@@ -1,0 +1,287 @@
+"""The only opener of stores and the only cache of the app. A page gets what was read last, at once, with its age; reading again happens
+in the background and costs what is new: sealed segments are kept on this computer for good, ended sessions are not asked again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import secrets
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from batonpass.core import naming
+from batonpass.core.codec import decode, encode
+from batonpass.core.errors import (
+    BatonpassError,
+    ConflictError,
+    FormatError,
+    NotFoundError,
+    StoreUnreachableError,
+    UsageError,
+)
+from batonpass.core.model import Account, Annotations, Manifest, Note, Root, Segment
+from batonpass.core.snippets.inputs import WheelFile
+from batonpass.core.storage import ABSENT, Store
+from batonpass.streamlit_app.curves import RunCurves, read_curves
+from batonpass.streamlit_app.overview import Overview, RunStory, read_overview
+from batonpass.sync.reading import read_manifest, read_root
+
+POLL_S = 15.0
+"""The youngest that data is when it is read again."""
+DEEP_POLL_S = 60.0
+"""New runs, notes and accounts are looked for at most this often."""
+CURVES_KEPT = 6
+"""Runs whose stitched metrics are kept in memory."""
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why the last reading failed, and what to do."""
+
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a page shows: the last story read, how old it is, and why there is no newer one."""
+
+    overview: Overview | None
+    age_s: float
+    problem: Problem | None = None
+
+
+class Repository:
+    """One store as the app sees it. Thread-safe; shared by every tab that looks at the same store."""
+
+    def __init__(
+        self,
+        open_it: Callable[[], Store],
+        cache: Path | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        poll_s: float = POLL_S,
+    ) -> None:
+        """`open_it` opens the store when it is first needed; `cache` is a folder of this store's own, or None to keep nothing."""
+        self._open_it = open_it
+        self._cache = cache
+        self._clock = clock
+        self._poll_s = poll_s
+        self._store: Store | None = None
+        self._reading = threading.Lock()
+        self._overview, age_s = _load_overview(cache)
+        self._read_at = clock() - age_s
+        self._tried_at = float("-inf")
+        self._deep_at = float("-inf")
+        self._problem: Problem | None = None
+        self._agent = False
+        self._root: Root | None = None
+        self._drawing = threading.Lock()
+        self._curves: dict[str, tuple[object, RunCurves]] = {}
+
+    def view(self) -> View:
+        """What is known now. The first call of all waits for the store; later ones start a reading in the background when it is due."""
+        if self._overview is None and self._problem is None:
+            self.refresh()
+        elif self._clock() - self._tried_at >= self._poll_s and not self._reading.locked():
+            threading.Thread(target=self.refresh, name="batonpass-app-reading", daemon=True).start()
+        return View(self._overview, max(0.0, self._clock() - self._read_at), self._problem)
+
+    def refresh(self, *, deep: bool = False) -> View:
+        """Read now and wait for it. A store that fails leaves the last story in place and a `problem` in the view."""
+        with self._reading:
+            self._tried_at = self._clock()
+            deep = deep or self._clock() - self._deep_at >= DEEP_POLL_S
+            try:
+                overview = read_overview(self._opened(), self._overview, deep=deep)
+                self._check_not_vanished(overview)
+            except BatonpassError as error:
+                self._problem = Problem(error.message, error.hint)
+            else:
+                changed = self._overview is None or overview.fingerprint != self._overview.fingerprint
+                self._overview, self._read_at, self._problem = overview, self._clock(), None
+                self._deep_at = self._clock() if deep else self._deep_at
+                if changed:
+                    self._keep_overview(overview)
+        return View(self._overview, max(0.0, self._clock() - self._read_at), self._problem)
+
+    def segment(self, segment: Segment) -> bytes:
+        """A sealed segment, from this computer when it was read before. FormatError when its bytes are not the promised ones."""
+        kept = self._cache / "segments" / f"{_hex(segment.sha256)}.parquet" if self._cache else None
+        if kept is not None and kept.is_file():
+            body = kept.read_bytes()
+            if hashlib.sha256(body).hexdigest() == segment.sha256:
+                return body
+        body = self._opened().get(naming.check_key(segment.key), store_id=segment.id)
+        if hashlib.sha256(body).hexdigest() != segment.sha256:
+            raise FormatError(f"{segment.key} is not the file that its session lists", hint="it may still be arriving")
+        if kept is not None:
+            _keep(kept, body)
+        return body
+
+    def curves(self, run: RunStory) -> RunCurves:
+        """Every metric of a run, stitched; kept until one of its sessions has something new."""
+        version = (run.files.head_version, *((s.session.id, s.info.version) for s in run.files.sessions))
+        with self._drawing:
+            kept = self._curves.pop(run.files.folder, None)
+            if kept is None or kept[0] != version:
+                kept = (version, read_curves(run, self.segment))
+            self._curves[run.files.folder] = kept
+            while len(self._curves) > CURVES_KEPT:
+                self._curves.pop(next(iter(self._curves)))
+        return kept[1]
+
+    def manifest(self, key: str, *, store_id: str | None = None) -> Manifest:
+        """One checkpoint's manifest."""
+        return read_manifest(self._opened(), key, store_id=store_id)
+
+    def pool_file(self, folder: str, pool: str, *, store_id: str | None = None) -> bytes:
+        """One file of a checkpoint, whole."""
+        return self._opened().get(naming.pool_file(folder, pool), store_id=store_id)
+
+    def add_note(self, prefix: str, text: str, *, replaces: str | None = None) -> None:
+        """Write a note as a file of its own under `prefix`, and read the store again. StoreError where it cannot be written."""
+        store = self._opened()
+        now = store.now()
+        note = Note(f"{now:%Y%m%dt%H%M%S}-{secrets.token_hex(3)}", now, text, replaces)
+        store.put(f"{prefix}{note.id}.json", encode(note), expect=ABSENT)
+        self.refresh(deep=True)
+
+    def edit_annotations(self, folder: str, change: Callable[[Annotations], Annotations]) -> None:
+        """Change what the user says about a run, on top of what stands there now. ConflictError when another app was faster twice."""
+        self._edit(naming.annotations_file(folder), Annotations(), change)
+
+    def edit_account(self, label: str, change: Callable[[Account], Account]) -> None:
+        """Change what the user says about an account, on top of what stands there now."""
+        self._edit(naming.account_file(label), Account(label), change)
+
+    def agent_there(self) -> bool | None:
+        """Whether a wheel of the agent lies on the store, asked until it does; None when it did not answer."""
+        if not self._agent:
+            try:
+                listed = self._opened().list_objects(naming.AGENT_FOLDER)
+            except BatonpassError:
+                return None
+            self._agent = any(o.key.endswith(".whl") for o in listed)
+        return self._agent
+
+    @property
+    def proves_arrival(self) -> bool:
+        """Whether the store answers from where the bytes finally live; True where it has not been opened yet."""
+        return self._store is None or self._store.properties.proves_arrival
+
+    @property
+    def url(self) -> str:
+        """The string that opens the store again. StoreError when it cannot be opened at all."""
+        return self._opened().url
+
+    def root(self) -> Root:
+        """What marks the store as ours; NotFoundError where no run was ever created on it."""
+        if self._root is None:
+            self._root = read_root(self._opened())
+        return self._root
+
+    def wheels(self) -> tuple[WheelFile, ...]:
+        """The agent's newest wheel as it lies on the store, for a cell to install; empty when there is none."""
+        store = self._opened()
+        listed = [o for o in store.list_objects(naming.AGENT_FOLDER) if o.key.endswith(".whl")]
+        if not listed:
+            return ()
+        newest = max(listed, key=lambda o: (o.modified, o.key))
+        body = store.get(newest.key, store_id=newest.id)
+        name = newest.key.removeprefix(naming.AGENT_FOLDER)
+        return (WheelFile(name, hashlib.sha256(body).hexdigest(), newest.id),)
+
+    def put_agent(self) -> None:
+        """Build the agent's wheel from the installed files and put it on the store."""
+        raise UsageError("the app cannot put the agent there yet", hint="type in a terminal: batonpass agent put")
+
+    def agent_wheel(self) -> dict[str, bytes]:
+        """The agent's wheel itself, for the notebook of the first day: file name -> content."""
+        raise UsageError("the app cannot write the first notebook yet", hint="type in a terminal: batonpass snippet")
+
+    def _edit(self, key: str, default: T, change: Callable[[T], T]) -> None:
+        store = self._opened()
+        for last in (False, True):
+            try:
+                version = store.stat(key).version
+                old = decode(type(default), store.get(key), key=key)
+            except NotFoundError:
+                version, old = ABSENT, default
+            try:
+                store.put(key, encode(change(old)), expect=version)
+                break
+            except ConflictError:
+                if last:
+                    raise
+        self.refresh(deep=True)
+
+    def _check_not_vanished(self, overview: Overview) -> None:
+        """A folder that is not mounted looks empty. Where runs were, that is no answer, unless the store's own mark is still there."""
+        if overview.runs or self._overview is None or not self._overview.runs:
+            return
+        try:
+            read_root(self._opened())
+        except (NotFoundError, FormatError) as error:
+            raise StoreUnreachableError(
+                f"where {len(self._overview.runs)} runs were, nothing is found now",
+                hint="is the disk connected, the Drive mounted, the folder renamed?",
+            ) from error
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            self._store = self._open_it()
+        return self._store
+
+    def _keep_overview(self, overview: Overview) -> None:
+        if self._cache is not None:
+            try:
+                _keep(self._cache / "overview.json", encode(_Kept(time.time(), overview)))
+            except ValueError as error:  # a number that JSON has none for, from a damaged store
+                _log.warning("this story is not kept for a start without the store: %s", error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The last story, as it lies on this computer."""
+
+    read_unix_s: float
+    overview: Overview
+
+
+def _load_overview(cache: Path | None) -> tuple[Overview | None, float]:
+    """The story kept on this computer and its age in seconds."""
+    if cache is None:
+        return None, 0.0
+    try:
+        kept = decode(_Kept, (cache / "overview.json").read_bytes(), key="overview.json")
+    except (OSError, FormatError):
+        return None, 0.0
+    return kept.overview, max(0.0, time.time() - kept.read_unix_s)
+
+
+def _keep(path: Path, body: bytes) -> None:
+    """Into the cache, whole or not at all; a full or read-only disk costs only the cache."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+        os.replace(name, path)  # noqa: PTH105  # os.replace is atomic on every system
+    except OSError as error:
+        _log.warning("not kept on this computer: %s", error)
+
+
+def _hex(text: str) -> str:
+    return text if text.isalnum() else hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,78 @@
+"""How one run stands at one moment: its state, its newest durable checkpoint and what is at risk. Pure; from the records alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from batonpass.core.lineage import Candidate, resume_candidates, trace, work_at_risk
+from batonpass.core.model import Session
+from batonpass.core.states import State, Word, run_state
+from batonpass.streamlit_app.overview import RunStory
+
+_LIVE = (Word.LIVE, Word.QUIET)
+_DONE = (Word.FINISHED, Word.PROVEN)
+_BY_HAND = (Word.STOPPED, Word.CLOSED)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStanding:
+    """`session` is the one that holds the run, or held it last; None in a run without any readable session."""
+
+    state: State
+    session: Session | None
+    candidates: tuple[Candidate, ...]
+    gaps: tuple[str, ...]
+    risk_steps: int
+    risk_s: float
+    step: int
+    """The last finished step of that session."""
+    top_step: int
+    """The largest step that any session has finished, branches included."""
+
+    @property
+    def newest(self) -> Candidate | None:
+        """The checkpoint that a resume would take now."""
+        return next((c for c in self.candidates if not c.passed_over), None)
+
+    @property
+    def is_live(self) -> bool:
+        """A training process seems to live (a few missed beats included)."""
+        return self.state.word in _LIVE
+
+    @property
+    def is_finished(self) -> bool:
+        """Nothing is left to do."""
+        return self.state.word in _DONE
+
+    @property
+    def wants_you(self) -> bool:
+        """It could go on, and nobody is training it."""
+        return self.session is not None and not self.is_live and not self.is_finished
+
+    @property
+    def order(self) -> int:
+        """What wants attention first stands first: broken off, stopped by hand, live, finished, never begun."""
+        if self.session is None:
+            return 4
+        return 3 if self.is_finished else 2 if self.is_live else 1 if self.state.word in _BY_HAND else 0
+
+
+def read_standing(run: RunStory, now: datetime, *, mount: bool = False) -> RunStanding:
+    """The run as it stood at `now`, the store's clock when it was read; `mount` as in `core.states`."""
+    files = run.files
+    sessions = [s.session for s in files.sessions]
+    ages = {s.session.id: (now - s.info.modified).total_seconds() for s in files.sessions}
+    lineage = trace(files.head, sessions)
+    session = lineage.links[0].session if lineage.links else None
+    risk = work_at_risk(session) if session else None
+    return RunStanding(
+        state=run_state(files.head, sessions, ages, mount=mount),
+        session=session,
+        candidates=tuple(resume_candidates(files.head, sessions)),
+        gaps=lineage.gaps,
+        risk_steps=risk.steps if risk else 0,
+        risk_s=risk.seconds if risk else 0.0,
+        step=session.step if session else 0,
+        top_step=max((s.step for s in sessions), default=0),
+    )

@@ -1,0 +1,103 @@
+"""Accounts: what each place you work at has given you, and what you know about it. It counts; it never says where to go next."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from batonpass.core.model import Session
+from batonpass.core.naming import account_notes_folder
+from batonpass.core.providers import provider_of
+from batonpass.core.usage import AccountUse, account_use, shared_providers
+from batonpass.streamlit_app.components.account_facts import edit_account
+from batonpass.streamlit_app.components.gpus import provider_name, short_name
+from batonpass.streamlit_app.components.lengths import show_lengths
+from batonpass.streamlit_app.components.notes import edit_notes
+from batonpass.streamlit_app.components.page import Page, open_page, say_broken
+from batonpass.streamlit_app.components.provider_rules import show_rule
+from batonpass.streamlit_app.components.text import escaped
+from batonpass.streamlit_app.wording import local, plural
+
+
+def show() -> None:
+    """The page."""
+    page = open_page("Accounts")
+    if page is None:
+        return
+    st.caption(
+        "An account is a place you work at, under a label of your own. No password, no e-mail, no token is kept here."
+    )
+    sessions = [s.session for r in page.overview.runs for s in r.files.sessions]
+    _calm_line(page, sessions)
+    use = account_use(sessions, page.as_of)
+    labels = sorted({*use, *(a.account.label for a in page.overview.accounts)})
+    if not labels:
+        st.markdown('None yet. `bp.start(..., account="personal")` names the place a session runs at.')
+        return
+    label = st.pills(
+        "Account",
+        labels,
+        default=_latest(labels, sessions),
+        format_func=lambda a: escaped(a, limit=40) or "no label",
+        required=True,
+        key=f"account-{hash(tuple(labels))}",
+    )
+    chosen = label if label is not None else labels[0]
+    _account(page, chosen, use.get(chosen), [s for s in sessions if s.account == chosen])
+    say_broken(page.overview.broken)
+
+
+def _latest(labels: list[str], sessions: list[Session]) -> str:
+    """The account last worked at: what one most likely wants to read about first."""
+    latest = max(sessions, key=lambda s: s.started_at, default=None)
+    return latest.account if latest is not None and latest.account in labels else labels[0]
+
+
+def _calm_line(page: Page, sessions: list[Session]) -> None:
+    """One line where one run used two accounts of one provider within a day, with the fair ways on."""
+    names = {r.files.info.run_id: r.name for r in page.overview.runs}
+    for shared in shared_providers(sessions)[:3]:
+        provider = provider_of(shared.provider).name
+        accounts = " and ".join(escaped(a, limit=40) for a in shared.accounts)
+        st.info(
+            f"{escaped(names.get(shared.run_id, ''), limit=60)} used {accounts} on {escaped(provider)} within 24 hours "
+            f"({local(shared.at, page.zone)}). Accounts are for places you hold for different reasons; providers do not allow "
+            "several accounts to get past their limits. If you ran out, another provider, a paid hour or your own computer "
+            "are the fair ways on.",
+            icon=":material/balance:",
+        )
+
+
+def _account(page: Page, label: str, use: AccountUse | None, sessions: list[Session]) -> None:
+    story = page.overview.account(label)
+    if use is not None:
+        _numbers(use, sessions)
+    left, right = st.columns(2, gap="large")
+    with left:
+        if use is not None:
+            show_lengths(page, use)
+    with right:
+        edit_account(page, story.account)
+        st.subheader("Notes", anchor=False)
+        edit_notes(page, account_notes_folder(label), story.notes, key=f"account-{label}")
+    for provider in sorted({s.host.provider for s in sessions}):
+        show_rule(provider)
+
+
+def _numbers(use: AccountUse, sessions: list[Session]) -> None:
+    with st.grid(4, min_column_width=140):
+        st.metric("Last 24 hours", f"{use.hours_24h:.1f} h")
+        st.metric("Last 7 days", f"{use.hours_7d:.1f} h")
+        st.metric("Last 30 days", f"{use.hours_30d:.1f} h")
+        st.metric("Sessions", f"{len(sessions):,}", help="A session is one notebook's part of one run.")
+    total = sum(use.gpus.values())
+    got = ", ".join(
+        f"{escaped(short_name(name))} {n} of {total}" for name, n in sorted(use.gpus.items(), key=lambda kv: -kv[1])
+    )
+    where = ", ".join(sorted({escaped(provider_name(s)) for s in sessions}))
+    st.markdown(
+        f":material/memory: GPUs received: {got}  \n:material/place: Seen on: {where} ({plural(len(use.stays), 'stay')} on a machine)"
+    )
+
+
+if __name__ == "__main__":
+    show()

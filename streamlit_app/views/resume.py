@@ -1,0 +1,149 @@
+"""Resume: a run, a checkpoint, a target, and the cell that continues there."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from batonpass.core.errors import BatonpassError
+from batonpass.core.lineage import Candidate
+from batonpass.core.snippets.inputs import CheckpointPick, SnippetInputs, Target
+from batonpass.core.snippets.notebook import to_notebook
+from batonpass.core.snippets.render import render
+from batonpass.streamlit_app.choice import current_choice
+from batonpass.streamlit_app.components.agent_button import show_agent_button
+from batonpass.streamlit_app.components.checkpoint_files import show_checkpoint_files
+from batonpass.streamlit_app.components.drive_folder import drive_folder
+from batonpass.streamlit_app.components.page import Page, open_page, say_error
+from batonpass.streamlit_app.components.preflight import show_preflight
+from batonpass.streamlit_app.components.run_choice import choose_run
+from batonpass.streamlit_app.components.text import escaped, plain
+from batonpass.streamlit_app.overview import RunStory
+from batonpass.streamlit_app.standing import RunStanding, read_standing
+from batonpass.streamlit_app.wording import ago, count
+
+TARGETS = {
+    Target.COLAB_MOUNT: "Colab, mounted Drive",
+    Target.COLAB: "Colab, Drive API",
+    Target.KAGGLE: "Kaggle",
+    Target.LOCAL: "My computer",
+    Target.TORCH: "Only torch",
+}
+NEWEST = ""
+
+
+def show() -> None:
+    """The page."""
+    page = open_page("Resume")
+    run = choose_run(page.overview) if page else None
+    if page is None or run is None:
+        return
+    standing = read_standing(run, page.as_of, mount=page.mount)
+    candidate, pick = _choose_checkpoint(page, standing)
+    target = _choose_target()
+    label = _choose_account(page)
+    show_preflight(page, run, standing, candidate, target)
+    inputs = _inputs(page, run, standing, pick, label, target)
+    if inputs is not None:
+        _show_snippet(page, run, target, inputs)
+    if candidate is not None:
+        show_checkpoint_files(page, run, candidate)
+
+
+def _choose_checkpoint(page: Page, standing: RunStanding) -> tuple[Candidate | None, CheckpointPick | None]:
+    """The checkpoint that will be restored, and the pick when it is not simply the newest."""
+    usable = [c for c in standing.candidates if not c.passed_over]
+    by_key = {c.key: c for c in usable}
+    newest = next(iter(usable), None)
+
+    def describe(key: str) -> str:
+        c = by_key.get(key) or newest
+        if c is None:
+            return "The newest one, once there is one"
+        state = "durable" if c.proven else "handed over"
+        words = f"step {count(c.step)} · {state} · {ago((page.as_of - c.listing.created_at).total_seconds())}"
+        return f"The newest: {words}" if key == NEWEST else f"Rewind to {words}"
+
+    key = st.selectbox("Checkpoint", [NEWEST, *[c.key for c in usable[1:]]], format_func=describe, key="checkpoint")
+    if key and key in by_key:
+        return by_key[key], CheckpointPick(key, by_key[key].step)
+    return newest, None
+
+
+def _choose_target() -> Target:
+    names = list(TARGETS)
+    chosen = st.pills(
+        "Continue on", names, default=names[0], format_func=lambda t: TARGETS[t], required=True, key="target"
+    )
+    return chosen or names[0]
+
+
+def _choose_account(page: Page) -> str:
+    labels = sorted(
+        {plain(a.account.label, limit=60) for a in page.overview.accounts}
+        | {plain(s.session.account, limit=60) for r in page.overview.runs for s in r.files.sessions}
+    )
+    chosen = st.selectbox(
+        "Label of the place it will run at",
+        [label for label in labels if label],
+        index=None,
+        accept_new_options=True,
+        placeholder="Your own word for it; may stay empty",
+        key="label",
+    )
+    return chosen or ""
+
+
+def _inputs(
+    page: Page, run: RunStory, standing: RunStanding, pick: CheckpointPick | None, label: str, target: Target
+) -> SnippetInputs | None:
+    """What the cell is made of; None when it cannot be made (it has been said)."""
+    info = run.files.info
+    folder = drive_folder(page) if target is Target.COLAB_MOUNT else "MyDrive/batonpass"
+    newest = standing.newest
+    try:
+        return SnippetInputs(
+            run_name=info.name,
+            run_id=info.run_id,
+            root_id=page.repository.root().root_id,
+            store=page.repository.url,
+            account=label,
+            goal_steps=run.goal_steps,
+            wheels=page.repository.wheels(),
+            pick=pick,
+            newest_step=newest.step if newest else None,
+            drive_folder=folder,
+        )
+    except BatonpassError as error:
+        say_error(error)
+        return None
+
+
+def _show_snippet(page: Page, run: RunStory, target: Target, inputs: SnippetInputs) -> None:
+    try:
+        snippet = render(target, inputs)
+    except BatonpassError as error:
+        say_error(error)
+        if not inputs.wheels and target is not Target.TORCH:
+            show_agent_button(page)
+        return
+    st.subheader("The cell", anchor=False)
+    for line in snippet.says.splitlines():
+        st.markdown(f":material/restore: {escaped(line, limit=400)}")
+    if current_choice().simulated:
+        st.caption("From the simulated sample: good to look at; there is nothing behind it to continue.")
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download as a notebook",
+            to_notebook(snippet),
+            file_name=f"{run.files.info.slug}-{target.value}.ipynb",
+            mime="application/x-ipynb+json",
+            icon=":material/download:",
+            type="primary",
+            on_click="ignore",
+        )
+    st.caption("Or copy it with the button at its top right, paste it into one cell, and run it.")
+    st.code(snippet.code, language="python", height=420)
+
+
+if __name__ == "__main__":
+    show()

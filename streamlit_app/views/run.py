@@ -1,0 +1,91 @@
+"""Run: one run as one story. Curves over all its machines, the sessions, the checkpoints, the notes."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from batonpass.streamlit_app.components.checkpoints_table import show_checkpoints
+from batonpass.streamlit_app.components.config_table import show_config
+from batonpass.streamlit_app.components.curves_panel import show_curves
+from batonpass.streamlit_app.components.notes import show_notes
+from batonpass.streamlit_app.components.organise import show_organise
+from batonpass.streamlit_app.components.page import Page, open_page, say_broken
+from batonpass.streamlit_app.components.run_choice import choose_run
+from batonpass.streamlit_app.components.sessions_table import show_sessions
+from batonpass.streamlit_app.components.state_badge import show_state
+from batonpass.streamlit_app.components.text import escaped
+from batonpass.streamlit_app.overview import RunStory
+from batonpass.streamlit_app.standing import RunStanding, read_standing
+from batonpass.streamlit_app.wording import ago, count, duration, plural
+
+
+def show() -> None:
+    """The page."""
+    page = open_page("Run")
+    run = choose_run(page.overview) if page else None
+    if page is None or run is None:
+        return
+    standing = read_standing(run, page.as_of, mount=page.mount)
+    _head(page, run, standing)
+    show_curves(page, run)
+    names = ["Sessions", "Checkpoints", "Notes", "Config", "Organise"]
+    sessions, checkpoints, notes, config, organise = st.tabs(names)
+    with sessions:
+        show_sessions(page, run)
+    with checkpoints:
+        show_checkpoints(page, run, standing)
+    with notes:
+        show_notes(page, run)
+    with config:
+        show_config(run)
+    with organise:
+        show_organise(page, run)
+    say_broken(run.files.broken)
+
+
+def _head(page: Page, run: RunStory, standing: RunStanding) -> None:
+    """State and the four numbers that matter."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        show_state(standing.state, standing.session)
+        for tag in run.files.annotations.tags[:6]:
+            st.badge(escaped(tag, limit=30), icon=":material/sell:", color="gray")
+        if not standing.is_finished and st.button(
+            "Resume", icon=":material/play_circle:", type="primary", key="to-resume"
+        ):
+            st.switch_page("views/resume.py", query_params={"run": run.files.info.run_id})
+    goal = run.goal_steps
+    newest = standing.newest
+    with st.grid(4, min_column_width=150):
+        st.metric(
+            "Steps",
+            count(standing.step),
+            delta=f"of {count(goal)}" if goal else None,
+            delta_color="off",
+            delta_arrow="off",
+        )
+        st.metric(
+            "Last durable step" if newest is None or newest.proven else "Last handed over",
+            count(newest.step) if newest else "none",
+            delta=ago((page.as_of - newest.listing.published_at).total_seconds()) if newest else None,
+            delta_color="off",
+            delta_arrow="off",
+        )
+        st.metric(
+            "Work at risk" if standing.is_live else "Not saved",
+            plural(standing.risk_steps, "step"),
+            delta=duration(standing.risk_s),
+            delta_color="off",
+            delta_arrow="off",
+        )
+        trained = sum(s.session.trained_s for s in run.files.sessions)
+        st.metric(
+            "Time trained",
+            duration(trained),
+            delta=plural(len(run.files.sessions), "session"),
+            delta_color="off",
+            delta_arrow="off",
+        )
+
+
+if __name__ == "__main__":
+    show()

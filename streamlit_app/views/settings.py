@@ -1,0 +1,130 @@
+"""Settings: the store, how it is reached, how much space it takes, and the pet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from batonpass.core.errors import BatonpassError
+from batonpass.core.settings import read_settings
+from batonpass.streamlit_app.choice import choose_store, current_choice, look_at_sample, repository_of
+from batonpass.streamlit_app.components.checklist import first_day_steps, show_checklist
+from batonpass.streamlit_app.components.page import open_page, say_broken
+from batonpass.streamlit_app.components.pet import NO_PET, show_pet
+from batonpass.streamlit_app.components.pet_drawing import COATS, Mood
+from batonpass.streamlit_app.components.space import show_space
+from batonpass.streamlit_app.components.text import escaped
+from batonpass.streamlit_app.preferences import load_preferences, preferences_file, save_preferences
+from batonpass.sync.sign_in import find_credential
+
+
+def show() -> None:
+    """The page."""
+    page = open_page("Settings")
+    left, right = st.columns(2, gap="large")
+    with left:
+        _store()
+        _sign_in()
+        if page is not None:
+            show_space(page)
+            say_broken(page.overview.broken)
+    with right:
+        st.subheader("First day", anchor=False)
+        repository = repository_of(current_choice())
+        view = repository.view() if repository else None
+        show_checklist(
+            first_day_steps(
+                view.overview if view else None,
+                reachable=view is not None and view.problem is None,
+                agent_there=repository.agent_there() if repository else None,
+            )
+        )
+        _pet()
+        _appearance()
+
+
+def _store() -> None:
+    st.subheader("Store", anchor=False)
+    choice = current_choice()
+    if choice.simulated:
+        st.markdown("You are looking at the simulated sample. Leave it (above) to see your own store.")
+        return
+    if choice.fixed:
+        st.markdown(f"Named by the environment (`BATONPASS_STORE`): **{escaped(choice.url, limit=300)}**")
+        st.button("Look around in the simulated sample", on_click=look_at_sample, icon=":material/science:")
+        return
+    with st.form("store", border=False):
+        url = st.text_input(
+            "Folder or URL",
+            value=choice.url or "",
+            placeholder="~/Google Drive/My Drive/batonpass",
+            help="A folder of this computer (also one that Drive for desktop keeps in step), or gdrive://batonpass.",
+        )
+        if st.form_submit_button("Use this store", type="primary"):
+            _save_store(url)
+    st.button("Look around in the simulated sample", on_click=look_at_sample, icon=":material/science:")
+
+
+def _save_store(url: str) -> None:
+    try:
+        choose_store(url)
+    except OSError as error:
+        st.error(f"Could not be remembered in {escaped(preferences_file())}: {escaped(error)}")
+    else:
+        st.rerun()
+
+
+def _sign_in() -> None:
+    st.subheader("Drive sign-in", anchor=False)
+    settings = read_settings()
+    try:
+        kind = find_credential(settings).kind
+    except BatonpassError as error:
+        if settings.drive_token:
+            st.markdown(f":material/key_off: The credential cannot be used: {escaped(error.message, limit=200)}")
+        else:
+            st.markdown(
+                ":material/key_off: No Drive credential on this computer. **None is needed** for a folder, also not for "
+                "one that Drive for desktop keeps in step."
+            )
+        st.caption(f"For a gdrive store: {escaped(error.hint, limit=300)}")
+    else:
+        st.markdown(
+            f":material/key: A credential is set ({escaped(kind)}). It is only used for gdrive stores, and never shown."
+        )
+    st.caption("`batonpass doctor`, in a terminal, asks Google what it really allows.")
+
+
+def _pet() -> None:
+    st.subheader("Company", anchor=False)
+    preferences = load_preferences()
+    options = [*COATS, NO_PET]
+    pet = st.segmented_control(
+        "Who watches the runs",
+        options,
+        default=preferences.pet if preferences.pet in options else options[0],
+        required=True,
+        key="pet",
+        format_func=lambda p: "nobody" if p == NO_PET else p,
+    )
+    if pet and pet != preferences.pet:
+        try:
+            save_preferences(replace(preferences, pet=pet))
+        except OSError as error:
+            st.error(f"Could not be remembered: {escaped(error)}")
+    with st.container(horizontal=True):
+        for pose in Mood:
+            show_pet(pose, words=f"{pose.value}, as an example")
+    st.caption(
+        "Sleeps while quiet, runs while a run is live, sits on the checkpoint once it is durable. Holds still if your system asks for less motion."
+    )
+
+
+def _appearance() -> None:
+    st.subheader("Light or dark", anchor=False)
+    st.caption("The app follows your system. To choose: the menu :material/more_vert: at the top right, then Settings.")
+
+
+if __name__ == "__main__":
+    show()

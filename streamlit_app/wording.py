@@ -1,0 +1,93 @@
+"""Numbers, durations and times as a person says them. Pure: every clock and zone is an argument."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, tzinfo
+
+_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+
+
+def count(value: float | None) -> str:
+    """An integer with thousands separators; a number too large to read in short form.
+
+    >>> count(28400), count(None), count(10**30)
+    ('28,400', 'unknown', '1.0e+30')
+    """
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "unknown"
+    return f"{int(value):,}" if abs(value) < 1e12 else f"{float(value):.1e}" if abs(value) < 1e300 else "very many"
+
+
+def number(value: float | None) -> str:
+    """A measured value in at most five significant digits.
+
+    >>> number(0.123456), number(float("nan")), number(None)
+    ('0.12346', 'not a number', 'unknown')
+    """
+    if value is None:
+        return "unknown"
+    if math.isnan(value):
+        return "not a number"
+    return f"{value:.5g}" if math.isfinite(value) else "infinity" if value > 0 else "-infinity"
+
+
+def size(size_bytes: float | None) -> str:
+    """A size in bytes, in powers of 1,000 as stores count them.
+
+    >>> size(999), size(1_500_000)
+    ('999 B', '1.5 MB')
+    """
+    if size_bytes is None:
+        return "unknown"
+    value = float(size_bytes)
+    for unit in _UNITS:
+        if abs(value) < 999.5 or unit == _UNITS[-1]:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+        value /= 1000
+    return "unknown"
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time in its two largest units.
+
+    >>> duration(41), duration(3 * 3600 + 1200), duration(2 * 86400 + 3600)
+    ('41 s', '3 h 20 min', '2 d 1 h')
+    """
+    if seconds is None or not math.isfinite(seconds):
+        return "unknown"
+    s = max(0, round(seconds))
+    if s < 60:
+        return f"{s} s"
+    if s < 3600:
+        return f"{s // 60} min"
+    if s < 86400:
+        return f"{s // 3600} h" + (f" {s % 3600 // 60} min" if s % 3600 >= 60 else "")
+    if s < 1000 * 86400:
+        return f"{s // 86400} d" + (f" {s % 86400 // 3600} h" if s % 86400 >= 3600 else "")
+    return "more than 1,000 days"
+
+
+def ago(seconds: float | None) -> str:
+    """An age.
+
+    >>> ago(41), ago(2)
+    ('41 s ago', 'just now')
+    """
+    if seconds is None:
+        return "never"
+    return "just now" if seconds < 5 else f"{duration(seconds)} ago"
+
+
+def local(moment: datetime | None, zone: tzinfo) -> str:
+    """A moment in the reader's own zone, as "Mon 23 Nov, 08:15"."""
+    return f"{moment.astimezone(zone):%a %d %b, %H:%M}" if moment else "unknown"
+
+
+def plural(n: int, one: str, many: str | None = None) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "run"), plural(3, "run")
+    ('1 run', '3 runs')
+    """
+    return f"{n:,} {one if n == 1 else many or one + 's'}"

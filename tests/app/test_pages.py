@@ -1,0 +1,160 @@
+"""Every page on every kind of store: no traceback, and the sentence that matters is there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import streamlit as st
+
+from .conftest import HOSTILE, PAGES, AppMaker, edit, words
+
+ACTIVE = re.compile(r"(?<!\\)<img|(?<!\\)\[link\]|http://evil|:red\[|(?<!\\)\$x|www\\?\.evil")
+"""What of the hostile name would do something if it were not disarmed."""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_without_any_store_says_what_to_do_next(app: AppMaker, page: str) -> None:
+    at = app(page=page)
+    assert not at.exception
+    assert at.title
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_on_an_empty_store_has_no_traceback(app: AppMaker, page: str, tmp_path: Path) -> None:
+    at = app(tmp_path / "nothing", page=page)
+    assert not at.exception
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_on_a_store_with_runs_has_no_traceback(app: AppMaker, page: str, store: Path) -> None:
+    at = app(store, page=page)
+    assert not at.exception
+    assert "Simulated" not in words(at)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_of_the_sample_says_that_it_is_simulated(app: AppMaker, page: str) -> None:
+    at = app(page=page, look="sample")
+    assert not at.exception
+    assert "Simulated" in words(at)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_with_one_bare_session_has_no_traceback(app: AppMaker, page: str, one_session: Path) -> None:
+    at = app(one_session, page=page)
+    assert not at.exception
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_broken_and_hostile_files_are_named_calmly_and_the_page_stands(app: AppMaker, page: str, broken: Path) -> None:
+    at = app(broken, page=page)
+    assert not at.exception
+    for element in [*at.markdown, *at.caption, *at.subheader, *at.info, *at.button]:
+        text = element.label if element.type == "button" else element.value
+        assert not ACTIVE.search(text), text
+
+
+def test_broken_files_are_counted_on_the_morning_page(app: AppMaker, broken: Path) -> None:
+    at = app(broken)
+    assert any("could not be read" in e.label for e in at.expander)
+    assert "digits" in words(at), "the run without its main file is named"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_store_that_vanishes_leaves_the_story_with_its_age(app: AppMaker, page: str, store: Path) -> None:
+    at = app(store, page=page)
+    shutil.rmtree(store)
+    read_again = [b for b in at.button if b.label == "Read again"]
+    at = read_again[0].click().run()
+    assert not at.exception
+    if page != "settings":
+        assert "does not answer" in words(at)
+
+
+def test_a_store_that_vanished_before_the_start_is_told_from_what_was_kept(app: AppMaker, store: Path) -> None:
+    app(store)
+    st.cache_resource.clear()
+    shutil.rmtree(store)
+    store.write_text("a file where the folder was")
+    at = app(store)
+    at.run()
+    assert not at.exception
+    assert "cats" in words(at)
+
+
+def test_the_morning_page_tells_what_is_live_durable_and_at_risk(app: AppMaker, store: Path) -> None:
+    said = words(app(store))
+    assert "1 run live" in said
+    assert "Durable at step **51,000**" in said
+    assert "failed" in said or "OutOfMemoryError" in said
+    assert "your log, not a promise" in said
+
+
+def test_an_archived_run_leaves_the_morning_page(app: AppMaker, store: Path) -> None:
+    edit(next((store / "runs").glob("digits*")) / "annotations.json", archived=True)
+    at = app(store)
+    assert [s.value for s in at.subheader] == ["speech\\-distil", "cats\\-v2"]
+    assert "1 archived" in words(at)
+
+
+def test_one_click_on_the_morning_page_leads_to_the_cell_of_that_run(app: AppMaker, store: Path) -> None:
+    at = app(store)
+    button = next(b for b in at.button if b.key and b.key.startswith("resume-2a5e"))
+    at = button.click().run()
+    assert not at.exception
+    assert at.title[0].value == "Resume"
+    assert at.selectbox[0].value == "2a5e0001"
+
+
+def test_the_run_page_draws_one_chart_with_words_for_it(app: AppMaker, store: Path) -> None:
+    at = app(store, page="run", run="1a5e0000")
+    charts = at.get("echarts_chart")
+    assert len(charts) == 1
+    assert "cats-v2 over 6 sessions" in charts[0].proto.alt
+
+
+@pytest.mark.parametrize("axis", ["step", "epoch", "hours of training", "clock time"])
+@pytest.mark.parametrize("log", [False, True])
+def test_the_curves_can_be_drawn_over_every_axis(app: AppMaker, store: Path, axis: str, log: bool) -> None:
+    at = app(store, page="run", run="1a5e0000")
+    at.selectbox(key="axis").select(axis)
+    at.toggle(key="log").set_value(log)
+    at.slider(key="weight").set_value(0.0)
+    at = at.run()
+    assert not at.exception
+    assert at.get("echarts_chart")
+
+
+def test_the_same_numbers_stand_in_a_table(app: AppMaker, store: Path) -> None:
+    at = app(store, page="run", run="1a5e0000")
+    at = at.segmented_control(key="as").select("Table").run()
+    assert not at.exception
+    table = at.dataframe[0].value
+    assert {"metric", "step", "value", "counts", "session", "GPU"} <= set(table.columns)
+    assert not table["counts"].all(), "steps that were run again are in the table, marked"
+
+
+def test_a_hostile_name_reaches_the_page_as_text(app: AppMaker, broken: Path) -> None:
+    at = app(broken, page="run", run="1a5e0000")
+    options = at.selectbox[0].options
+    assert any("<img src=x" in o for o in options), "select boxes show plain text, so the name stands there as it is"
+    assert not any("\x1b" in o or "\u202e" in o for o in options)
+    assert HOSTILE not in words(at)
+
+
+def test_the_choice_of_the_sample_is_left_with_one_click(app: AppMaker) -> None:
+    at = app(look="sample")
+    at = next(b for b in at.button if b.label == "Leave the sample").click().run()
+    assert "Simulated" not in words(at)
+    assert "No run yet" in words(at)
+
+
+def test_the_empty_state_leads_into_the_sample_with_one_click(app: AppMaker) -> None:
+    at = app()
+    at = next(b for b in at.button if b.label.startswith("Look around")).click().run()
+    assert not at.exception
+    assert "Simulated" in words(at)
+    assert "cats" in words(at)
