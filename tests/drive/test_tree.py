@@ -30,6 +30,7 @@ def test_twins_of_a_key_have_one_winner_for_everyone(drive, open_drive, emulator
     assert (drive.get(HEAD), other.get(HEAD)) == (b"older", b"younger")
     for file in emulator.files():
         emulator.control("hide", file_id=file["id"], for_s=0)
+    assert open_drive().get(HEAD) == b"older"
     for client in (drive, other, open_drive()):
         assert [o.id for o in client.list_objects("runs/cats-1f2e3d4c/")] == [older.id]
         assert client.get(HEAD) == b"older"
@@ -44,7 +45,9 @@ def test_of_two_creators_at_once_one_takes_back_its_own(open_drive, emulator, ac
     clients = [open_drive() for _ in range(6)]
     clients[0].put("runs/cats-1f2e3d4c/run.json", b"x")
     for client in clients:
-        client.list_objects("")
+        client.list_folders("runs/cats-1f2e3d4c/")
+        client.new_ids(1)
+    emulator.control("settings", latency_s=0.2)  # everybody has looked before anybody has created
     barrier = threading.Barrier(len(clients))
 
     def create(client) -> bool:
@@ -69,6 +72,7 @@ def test_what_lies_in_twin_folders_is_found(open_drive, emulator):
     two.put("runs/b-22222222/run.json", b"b")
     for file in emulator.files():
         emulator.control("hide", file_id=file["id"], for_s=0)
+    assert one.get("runs/b-22222222/run.json") == b"b"
     for client in (one, two, open_drive()):
         assert client.list_folders("runs/") == ["a-11111111", "b-22222222"]
         assert [o.key for o in client.list_objects("")] == ["runs/a-11111111/run.json", "runs/b-22222222/run.json"]
@@ -165,6 +169,7 @@ def test_a_server_that_says_nothing_is_given_up(drive_settings, open_drive, emul
         with pytest.raises(StoreError) as caught:
             call(HEAD)
         assert not caught.value.permanent
+        assert "Timeout" in caught.value.message
 
 
 def _swap(client, body: bytes, version: str) -> str | None:
