@@ -52,7 +52,8 @@ class Stage:
 
     def environment(self, machine: str) -> dict[str, str]:
         """A machine has a home of its own, so that nothing but the store passes from one to the next."""
-        return {**os.environ, "BATONPASS_HOME": str(self.home / machine), "OMP_NUM_THREADS": "1"}
+        own = {"BATONPASS_HOME": str(self.home / machine), "BATONPASS_LEASE_S": "1", "OMP_NUM_THREADS": "1"}
+        return {**os.environ, **own}
 
 
 def start_reference(stage: Stage) -> subprocess.Popen[str]:
