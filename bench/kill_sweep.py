@@ -1,4 +1,4 @@
-"""Kills the demo's training at random steps and lets it finish: are the final weights always the uninterrupted run's?
+"""Kills the demo's training at random steps, lets another process finish it, and compares the final weights.
 
     python bench/kill_sweep.py --kills 20 --seed 1
 
@@ -46,7 +46,9 @@ def main() -> int:
                 f"{'whole' if durable.holds else 'BROKEN':>8} {'equal' if equal else 'DIFFER':>8}",
                 flush=True,
             )
-    print(f"\n{arguments.kills - broken} of {arguments.kills} kills: every durable checkpoint restores, final weights bit-identical")
+    print(
+        f"\n{arguments.kills - broken} of {arguments.kills} kills: every durable checkpoint restores, final weights bit-identical"
+    )
     return 1 if broken else 0
 
 

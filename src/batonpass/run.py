@@ -48,7 +48,7 @@ class Run:
         self._options = options
         self._say = options.say
         self._attached = Attached()
-        self._loop = TrainingLoop(self._attached, self, goal_steps=options.goal_steps, seed=options.seed)
+        self._loop = TrainingLoop(self._attached, self, seed=options.seed)
         self._snapshotter = Snapshotter()
         self._saver: Saver | None = None
         self._save_asked = False
@@ -57,6 +57,7 @@ class Run:
         self._mark: float | None = None
         self._closed = False
         self._active = open_session(self.facts)
+        self._loop.goal_steps = self.goal_steps
         self._active.start()
         endings.watch_endings(self)
 
@@ -226,11 +227,12 @@ class Run:
         self._mark = time.monotonic()
 
     def on_boundary(self) -> None:
-        """A step has just been finished."""
+        """Nothing is half done: a step has just been finished, or an epoch begins."""
         now = time.monotonic()
         if self._mark is not None:
             self._trained_s += now - self._mark
         self._mark = now
+        self._note_doubts()
         saver = self._saver
         if saver is not None and (self._save_asked or saver.due) and saver.take():
             self._save_asked = False
@@ -298,10 +300,21 @@ class Run:
         report = apply(found.loaded, self._attached)
         self._loop.restore(found.loaded)
         self._trained_s, self._began_at_step = 0.0, self._loop.finished_steps
-        record = replace(found.record, label=report.label, missing=report.missing)
+        why = (*report.missing, *report.differences)
+        record = replace(found.record, label=report.label, missing=why)
         self._active.joined.writer.change(resumed_from=record)
         self._active.service.wake("beat")
         self._say(welcome(record, goal_steps=self.goal_steps, lost_steps=found.lost_steps, lost_s=found.lost_s))
+
+    def _note_doubts(self) -> None:
+        """What the loop found after the restore makes the resume PARTIAL, in the session's file too."""
+        writer = self._active.joined.writer
+        record = writer.record.resumed_from
+        if record is None or not self._loop.doubts:
+            return
+        found = tuple(doubt for doubt in self._loop.doubts if doubt not in record.missing)
+        if found:
+            writer.change(resumed_from=replace(record, label="PARTIAL", missing=(*record.missing, *found)))
 
     def _begin_new_leg(self) -> None:
         if self._saver is not None:
