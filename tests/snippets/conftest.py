@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from drive_emulator.process import Emulator, running
 from snippets.fresh_machine import FreshMachine
-from snippets.killed_run import CHECKOUT, KilledRun, train_and_kill
+from snippets.killed_run import KilledRun, train_and_kill
 
+from batonpass.core.settings import read_settings
 from batonpass.core.snippets import WheelFile
+from batonpass.sync.agent import build_wheel, put_agent
+from batonpass.sync.stores import open_store
 
 
 @dataclass(frozen=True)
 class Agent:
-    """The agent's wheel, built from this checkout."""
+    """The agent's wheel, as "put the agent on my Drive" builds it."""
 
     name: str
     data: bytes
@@ -45,26 +47,18 @@ class PersonsDrive:
 
 
 @pytest.fixture(scope="session")
-def agent(tmp_path_factory: pytest.TempPathFactory) -> Agent:
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    for part in ("core", "sync", "src", "streamlit_app"):
-        shutil.copytree(CHECKOUT / part, source / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    for part in ("pyproject.toml", "LICENSE", "README.md"):
-        (source / part).write_bytes((CHECKOUT / part).read_bytes() if (CHECKOUT / part).is_file() else b"")
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, source]
-    subprocess.run(command, check=True, capture_output=True)
-    wheel = next(folder.glob("*.whl"))
-    return Agent(wheel.name, wheel.read_bytes())
+def agent() -> Agent:
+    wheel = build_wheel()
+    return Agent(wheel.name, wheel.data)
 
 
 @pytest.fixture(scope="session")
 def killed_on_folder(tmp_path_factory: pytest.TempPathFactory, agent: Agent) -> PersonsDrive:
     folder = tmp_path_factory.mktemp("drive")
     home = tmp_path_factory.mktemp("first-machine")
-    run = train_and_kill(str(folder / "batonpass"), "cats 'v2'", {"BATONPASS_HOME": str(home)})
-    (folder / "batonpass" / "agent").mkdir(exist_ok=True)
-    (folder / "batonpass" / "agent" / agent.name).write_bytes(agent.data)
+    (run,) = train_and_kill("cats 'v2'", [str(folder / "batonpass")], {"BATONPASS_HOME": str(home)})
+    with closing(open_store(str(folder / "batonpass"), read_settings({}))) as store:
+        assert put_agent(store) == agent.file
     return PersonsDrive(folder, run)
 
 
@@ -84,3 +78,30 @@ def machine(tmp_path: Path) -> FreshMachine:
 def drive_service() -> Iterator[Emulator]:
     with running() as emulator:
         yield emulator
+
+
+@dataclass(frozen=True)
+class OnDrive:
+    """Runs that were killed on an emulated Drive, by root, and what a machine needs to reach them."""
+
+    runs: dict[str, KilledRun]
+    agents: dict[str, WheelFile]
+    token: str
+    endpoint: str
+
+
+@pytest.fixture(scope="session")
+def killed_on_drive(drive_service: Emulator, tmp_path_factory: pytest.TempPathFactory) -> OnDrive:
+    token = drive_service.token()
+    environment = {
+        "BATONPASS_DRIVE_TOKEN": token,
+        "BATONPASS_DRIVE_ENDPOINT": drive_service.url,
+        "BATONPASS_HOME": str(tmp_path_factory.mktemp("first-machine")),
+    }
+    roots = ["colab", "kaggle", "local"]
+    runs = train_and_kill("cats", [f"gdrive://{root}" for root in roots], environment)
+    agents = {}
+    for root in roots:
+        with closing(open_store(f"gdrive://{root}", read_settings(environment))) as store:
+            agents[root] = put_agent(store)
+    return OnDrive(dict(zip(roots, runs, strict=True)), agents, token, drive_service.url)

@@ -67,11 +67,13 @@ class FreshMachine:
         """Whether pip has put it here."""
         return (self.site_packages / "batonpass").is_dir()
 
-    def run(self, snippet: Snippet, *, before_training: str = "", **environment: str) -> Outcome:
-        """Execute the snippet's notebook file in a new kernel; `before_training` is the user's own cell above the last one."""
+    def run(self, snippet: Snippet, *, own_cell: str = "", last_cell: str = "", **environment: str) -> Outcome:
+        """Execute the snippet's notebook file in a new kernel, with the person's own cell above the last one and a look after it."""
         book = nbformat.reads(to_notebook(snippet).decode(), as_version=4)
-        if before_training:
-            book.cells.insert(-1, nbformat.v4.new_code_cell(before_training))
+        if own_cell:
+            book.cells.insert(-1, nbformat.v4.new_code_cell(own_cell))
+        if last_cell:
+            book.cells.append(nbformat.v4.new_code_cell(last_cell))
         return self._execute(book, environment)
 
     def run_cells(self, cells: Iterable[Cell], **environment: str) -> Outcome:

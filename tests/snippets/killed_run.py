@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,25 +37,27 @@ class KilledRun:
 
 
 def train_and_kill(
-    url: str, name: str, environment: Mapping[str, str], *, at_step: int = 5, deadline_s: float = 90
-) -> KilledRun:
-    """Start the training in a process of its own, and kill it once a checkpoint of `at_step` or later is durable."""
+    name: str, urls: list[str], environment: Mapping[str, str], *, at_step: int = 5, deadline_s: float = 90
+) -> list[KilledRun]:
+    """Train one run on each store in one process, and kill it once each has a durable checkpoint of `at_step` or later."""
     env = {**os.environ, **environment, "PYTHONPATH": str(CHECKOUT / ".typelink"), "OMP_NUM_THREADS": "1"}
-    store = open_store(url, read_settings(env))
-    with subprocess.Popen(
-        [sys.executable, str(SCRIPT), url, name], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    command = [sys.executable, str(SCRIPT), name, *urls]
+    with ExitStack() as stack:
+        stores = [stack.enter_context(closing(open_store(url, read_settings(env)))) for url in urls]
+        process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         until = time.monotonic() + deadline_s
-        try:
-            while (newest_step(store) or 0) < at_step:
-                if process.poll() is not None or time.monotonic() > until:
-                    process.kill()
-                    raise AssertionError(f"the training did not publish:\n{process.communicate()[0]}")
-                time.sleep(0.1)
-        finally:
-            process.kill()
-        process.communicate()
-    assert process.returncode == -signal.SIGKILL
+        published = False
+        while not published and process.poll() is None and time.monotonic() < until:
+            published = all((newest_step(store) or 0) >= at_step for store in stores)
+            time.sleep(0.1)
+        process.kill()
+        said = process.communicate()[0]
+        assert published, f"the training did not publish:\n{said}"
+        assert process.returncode == -signal.SIGKILL
+        return [_look(store, url, name) for store, url in zip(stores, urls, strict=True)]
+
+
+def _look(store: Store, url: str, name: str) -> KilledRun:
     folder = list_run_folders(store)[0]
     run = read_run(store, folder)
     newest = run.sessions[-1].session.checkpoints[-1]

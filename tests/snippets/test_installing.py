@@ -16,6 +16,7 @@ from snippets.fresh_machine import FreshMachine
 from batonpass.core.settings import read_settings
 from batonpass.core.snippets import SnippetInputs, Target, WheelFile, day_one, render
 from batonpass.core.snippets.cells import Cell, Snippet
+from batonpass.sync.agent import put_agent
 from batonpass.sync.stores import open_store
 
 pytestmark = pytest.mark.kernel
@@ -163,21 +164,21 @@ def test_the_first_day_notebook_refuses_a_wheel_that_was_edited(tmp_path: Path, 
     assert not machine.has_batonpass
 
 
-def on_drive(emulator: Emulator, agent: Agent) -> tuple[WheelFile, str]:
-    """The agent, put on the emulated Drive with its API, and the credential that may read it."""
-    token = emulator.token()
-    settings = read_settings({"BATONPASS_DRIVE_TOKEN": token, "BATONPASS_DRIVE_ENDPOINT": emulator.url})
+@pytest.fixture(scope="module")
+def on_drive(drive_service: Emulator) -> tuple[WheelFile, str]:
+    """The agent, put on the emulated Drive through its API, and the credential that may read it."""
+    token = drive_service.token()
+    settings = read_settings({"BATONPASS_DRIVE_TOKEN": token, "BATONPASS_DRIVE_ENDPOINT": drive_service.url})
     with closing(open_store("gdrive://agent-only", settings)) as store:
-        info = store.put(f"agent/{agent.name}", agent.data)
-    return WheelFile(agent.name, agent.file.sha256, info.id), token
+        return put_agent(store), token
 
 
 @pytest.mark.parametrize("target", [Target.COLAB, Target.KAGGLE])
 def test_the_wheel_comes_through_the_drive_api_with_the_secret(
-    target: Target, tmp_path: Path, agent: Agent, machine: FreshMachine, drive_service: Emulator
+    target: Target, tmp_path: Path, on_drive: tuple[WheelFile, str], machine: FreshMachine, drive_service: Emulator
 ):
     """No mount, no agent yet: only what the provider preinstalls. The credential is printed nowhere."""
-    wheel, token = on_drive(drive_service, agent)
+    wheel, token = on_drive
     snippet = render(target, inputs(tmp_path, wheel, store="gdrive://agent-only"))
     secrets = json.dumps({"BATONPASS_DRIVE_TOKEN": token})
 
@@ -221,9 +222,14 @@ def test_a_missing_or_broken_credential_says_what_to_click(
     ],
 )
 def test_a_drive_that_does_not_give_the_wheel_says_why(
-    change: dict[str, str], words: str, tmp_path: Path, agent: Agent, machine: FreshMachine, drive_service: Emulator
+    change: dict[str, str],
+    words: str,
+    tmp_path: Path,
+    on_drive: tuple[WheelFile, str],
+    machine: FreshMachine,
+    drive_service: Emulator,
 ):
-    wheel, token = on_drive(drive_service, agent)
+    wheel, token = on_drive
     credential = {**json.loads(token), **({"refresh_token": "revoked"} if "refresh_token" in change else {})}
     asked = WheelFile(wheel.name, change.get("sha256", wheel.sha256), change.get("id", wheel.id))
     snippet = render(Target.COLAB, inputs(tmp_path, asked, store="gdrive://agent-only"))

@@ -169,7 +169,7 @@ def test_the_torch_snippet_imports_no_library_of_ours():
     tree = ast.parse(render(Target.TORCH, FOLDER_INPUTS).code)
     names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     names |= {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
-    assert names == {"hashlib", "json", "pathlib", "safetensors.torch"}
+    assert names == {"hashlib", "json", "pathlib", "safetensors"}
 
 
 @pytest.mark.parametrize("target", [Target.HF, Target.LIGHTNING])

@@ -1,8 +1,8 @@
 """A training that a person might have in a notebook, and the process that is killed in the middle of it.
 
-    python training_process.py STORE NAME
+    python training_process.py NAME STORE...
 
-trains for ever, saving often, until somebody kills it. The same text is the person's own cell in the notebooks of the tests.
+trains one run on each store for ever, in turns, saving often, until somebody kills it. The same text is the person's own cell in the notebooks of the tests.
 """
 
 OWN_CELL = """
@@ -34,15 +34,22 @@ def train_step(batch):
 """
 
 if __name__ == "__main__":
+    import itertools
     import sys
     import time
 
     import batonpass as bp
 
-    store, name = sys.argv[1:]
-    exec(OWN_CELL)
-    run = bp.start(name, store=store, account="first machine", goal_steps=1_000_000, save_every_s=0.3, sync_every_s=0.3)
-    run.attach(model=model, optimizer=optimizer)  # noqa: F821  # from OWN_CELL
-    for batch in run.steps(loader):  # noqa: F821
-        run.log(loss=train_step(batch))  # noqa: F821
+    name, *stores = sys.argv[1:]
+    notebooks = []
+    for store in stores:
+        own = {}
+        exec(OWN_CELL, own)
+        own["run"] = bp.start(
+            name, store=store, account="first machine", goal_steps=1_000_000, save_every_s=0.3, sync_every_s=0.3
+        )
+        own["run"].attach(model=own["model"], optimizer=own["optimizer"])
+        notebooks.append((own, iter(own["run"].steps(own["loader"]))))
+    for own, batches in itertools.cycle(notebooks):
+        own["run"].log(loss=own["train_step"](next(batches)))
         time.sleep(0.01)  # leaves the other process, and the saver, a share of two cores
