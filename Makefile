@@ -1,5 +1,5 @@
 # One command each, the same by hand and in CI. A fresh machine needs Python 3.11 or newer (on Debian: apt install python3-venv), nothing else.
-.PHONY: demo test check bench pictures clean
+.PHONY: demo test check bench pictures check-colab clean
 
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell command -v $(p) 2>/dev/null)))
 VENV ?= .venv
@@ -19,6 +19,10 @@ check: $(VENV)/ready-dev
 
 bench: $(VENV)/ready-dev
 	$(BIN)/python bench/run.py
+
+# Needs a network: asks pip what an install beside Colab's preinstalled packages would change.
+check-colab: $(VENV)/ready-dev
+	$(BIN)/python bench/colab_install.py
 
 pictures: $(VENV)/ready-dev
 	$(BIN)/python bench/screenshots.py
