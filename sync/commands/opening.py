@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 
-from batonpass.core.errors import StoreError, UsageError
+from batonpass.core.errors import NotFoundError, StoreError, UsageError
 from batonpass.core.settings import read_settings
 from batonpass.core.storage import Store
 from batonpass.sync.commands.printing import note
@@ -50,6 +51,14 @@ def open_existing(url: str) -> Store:
     """A store that holds runs already. NotFoundError where it holds nothing yet, NotOurFolderError where it is somebody else's."""
     inner = open_store(url)
     open_root(RetryStore(inner, backoff=_FIRST_CONTACT), create=False)
+    return RetryStore(inner, on_failure=_say_again)
+
+
+def open_store_to_write(url: str) -> Store:
+    """A store that a session may create in: it must answer now. StoreUnreachableError soon, where it does not."""
+    inner = open_store(url)
+    with contextlib.suppress(NotFoundError):
+        open_root(RetryStore(inner, backoff=_FIRST_CONTACT), create=False)
     return RetryStore(inner, on_failure=_say_again)
 
 

@@ -1,0 +1,112 @@
+"""Makes a run of a checkpoint that people already have: kept byte for byte, mirrored, proven, and restorable as the file it is.
+
+An exact resume from it by `attach` comes with a later release: today its own trainer loads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from batonpass.core.errors import RunNotFoundError, StoreUnreachableError, UsageError
+from batonpass.core.model import EndKind, Manifest
+from batonpass.core.settings import Settings
+from batonpass.core.storage import Store
+from batonpass.sync.active import ActiveSession
+from batonpass.sync.foreign import read_position
+from batonpass.sync.handover import Patience
+from batonpass.sync.joining import Joined
+from batonpass.sync.pruning import Keep
+from batonpass.sync.reading import find_run_folder
+from batonpass.sync.settled import Candidate, candidate_of
+from batonpass.sync.snapshots import take_snapshot
+from batonpass.sync.watch_join import host_of_trainer, join_watched
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """The run that was made, and its first checkpoint."""
+
+    run_id: str
+    root_id: str
+    checkpoint: str
+    """Key of its manifest."""
+    step: int
+    size_bytes: int
+    proven: bool
+    """The store's own answer equalled every byte. False on a mounted Drive: handed over."""
+
+
+def adopt(
+    store: Store,
+    path: Path,
+    name: str,
+    *,
+    account: str,
+    settings: Settings,
+    say: Callable[[str], None] = print,
+    timeout_s: float = 24 * 3600.0,
+) -> Adopted:
+    """Make the run `name` of one file, or of a folder's files. UsageError when the run is there already or the path is not;
+    NotTakenError when the file is damaged or is being written; any error of `join_run`.
+    """
+    candidate = _existing(path)
+    _refuse_existing_run(store, name)
+    joined = join_watched(store, name, account, settings, host_of_trainer(settings, None), takeover=False, say=say)
+    patience = Patience(lease_s=settings.lease_s, say=say)
+    draft = _draft(candidate, joined)
+    active = ActiveSession(
+        joined, home=settings.home, facts=lambda: {"step": draft.step}, keep=Keep(), every_s=2.0, patience=patience
+    )
+    try:
+        snapshot = take_snapshot(candidate, path.parent, joined.local.checkpoints, draft, link=False)
+    except BaseException:
+        active.close(EndKind.FAILED, detail="the checkpoint could not be taken", timeout_s=10.0)
+        raise
+    active.start()
+    active.enqueue(snapshot.directory, snapshot.manifest)
+    sent = active.close(EndKind.CLOSED, detail="adopted", timeout_s=timeout_s)
+    durable = active.service.durable
+    if not sent or durable is None:
+        raise StoreUnreachableError(
+            f"{path.name} could not be sent: {active.service.blobs.error or 'the time was up'}",
+            hint="its copy stays on this machine; the next watch of this run here sends it",
+        )
+    return Adopted(
+        joined.info.run_id, joined.root.root_id, durable.key, durable.step, durable.size_bytes, durable.proven
+    )
+
+
+def _existing(path: Path) -> Candidate:
+    if not path.exists():
+        raise UsageError(f"{path} is not there", hint="give the path of a checkpoint's file or folder")
+    candidate = candidate_of(path)
+    if not candidate.marks:
+        raise UsageError(f"{path} holds no file", hint="give a folder with a checkpoint's files")
+    return candidate
+
+
+def _refuse_existing_run(store: Store, name: str) -> None:
+    try:
+        folder = find_run_folder(store, name)
+    except RunNotFoundError:
+        return
+    raise UsageError(f"{name!r} is there already ({folder}); nothing was changed", hint="choose another name")
+
+
+def _draft(candidate: Candidate, joined: Joined) -> Manifest:
+    position = read_position(candidate.path)
+    written = datetime.fromtimestamp(candidate.modified_ns / 1e9, UTC)
+    return Manifest(
+        run_id=joined.info.run_id,
+        session=joined.session,
+        attempt=1,
+        step=position.step or 0,
+        epoch=position.epoch,
+        created_at=written,
+        files=(),
+        term=joined.head.term,
+        data={"source": candidate.name},
+    )

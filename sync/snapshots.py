@@ -1,0 +1,123 @@
+"""Takes another trainer's checkpoint out of its reach: linked or copied into our own folder, hashed, and whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from batonpass.core import naming
+from batonpass.core.codec import encode
+from batonpass.core.errors import BatonpassError
+from batonpass.core.files import Hasher, durable_rename, make_folders, read_chunks, sync_file, sync_folder
+from batonpass.core.model import FileEntry, Manifest
+from batonpass.sync.foreign import what_is_missing
+from batonpass.sync.local import MANIFEST
+from batonpass.sync.settled import Candidate, FileMark, mark_file
+from batonpass.sync.structure import why_not_whole
+
+
+class NotTakenError(BatonpassError):
+    """This checkpoint is not taken: it changed, vanished, or is not whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A committed copy, and the files that it shares with the trainer: (source, mark) of each hard link."""
+
+    directory: Path
+    manifest: Manifest
+    linked: tuple[tuple[Path, FileMark], ...]
+
+    def is_intact(self) -> bool:
+        """No linked file was written to in place. One that the trainer removed is ours alone now."""
+        for _source, mark in self.linked:
+            ours = self.directory / mark.name
+            try:
+                now = mark_file(ours, mark.name)
+            except OSError:
+                return not self.directory.exists()  # retention removed the whole copy
+            if now != mark:
+                return False
+        return True
+
+
+def take_snapshot(
+    candidate: Candidate,
+    root: Path,
+    into: Path,
+    draft: Manifest,
+    *,
+    link: bool,
+    read: Callable[[Path], None] = lambda _path: None,
+) -> Snapshot:
+    """Commit a settled candidate below `into`; its manifest is `draft` with files and what is missing.
+
+    With `link` files are linked where the file system can (for names that are written once), else copied. Hashes are of the very
+    bytes that are kept. NotTakenError when anything changed since the candidate was seen, or it is not whole.
+    `read` is called after each file was read (for tests that write meanwhile).
+    """
+    partial = into / f".taking-{uuid.uuid4().hex[:8]}"
+    try:
+        entries, linked = [], []
+        for mark in candidate.marks:
+            entry, is_link = _take_file(root / naming.check_file_name(mark.name), mark, partial, link=link)
+            entries.append(entry)
+            if is_link:
+                linked.append((root / mark.name, mark))
+            read(root / mark.name)
+        _check_unchanged(candidate, root)
+        kept = partial / candidate.name
+        if reason := why_not_whole(kept):
+            raise NotTakenError(f"{candidate.name} is not whole: {reason}")
+        missing = what_is_missing(kept, [entry.name for entry in entries])
+        manifest = replace(draft, files=tuple(entries), missing=missing, kind="watched")
+        (partial / MANIFEST).write_bytes(encode(manifest))
+        sync_folder(partial)
+        target = into / naming.checkpoint_name(manifest.step, manifest.session, manifest.attempt)
+        durable_rename(partial, target)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotTakenError(f"{candidate.name} vanished while it was read") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return Snapshot(target, manifest, tuple(linked))
+
+
+def _check_unchanged(candidate: Candidate, root: Path) -> None:
+    for mark in candidate.marks:
+        if mark_file(root / mark.name, mark.name) != mark:
+            raise NotTakenError(f"{candidate.name} changed while it was read")
+
+
+def _take_file(source: Path, mark: FileMark, partial: Path, *, link: bool) -> tuple[FileEntry, bool]:
+    target = partial / mark.name
+    make_folders(target.parent)
+    is_link = link and _link(source, target)
+    hasher = Hasher()
+    if is_link:
+        with target.open("rb") as file:
+            for chunk in read_chunks(file):
+                hasher.update(chunk)
+    else:
+        with source.open("rb") as file, target.open("wb") as out:
+            for chunk in read_chunks(file):
+                hasher.update(chunk)
+                out.write(chunk)
+            sync_file(out)
+    digest = hasher.digest()
+    if digest.size_bytes != mark.size_bytes:
+        raise NotTakenError(f"{mark.name} changed while it was read")
+    return FileEntry(mark.name, "", digest.size_bytes, digest.sha256, digest.md5), is_link
+
+
+def _link(source: Path, target: Path) -> bool:
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return False  # another file system, or one without links: copied instead
+    return True

@@ -1,0 +1,232 @@
+"""Mirrors the output folder of any trainer into a run, with no change to its code. Polls, because no notification reaches across mounts.
+
+Metrics of other trainers (TensorBoard, `trainer_state.json`, CSV) are not read yet.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from batonpass.core.errors import FormatError, UsageError
+from batonpass.core.model import EndKind, Manifest
+from batonpass.core.settings import Settings
+from batonpass.core.storage import Store
+from batonpass.sync.active import ActiveSession
+from batonpass.sync.foreign import read_position
+from batonpass.sync.handover import Patience
+from batonpass.sync.machine import process_lives
+from batonpass.sync.pruning import Keep
+from batonpass.sync.settled import Candidate, FileMark, Settling, find_candidates
+from batonpass.sync.snapshots import NotTakenError, Snapshot, take_snapshot
+from batonpass.sync.watch_join import content_of, continue_from_before, host_of_trainer, join_watched
+
+QUIET_S = 3600.0
+"""Without the trainer's process id: so long without any change in the folder, and the trainer is no longer called alive."""
+_ENDED = "the watched process ended"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOptions:
+    """How to watch. `pid` is the trainer's process; without it only the folder's silence tells that it is gone."""
+
+    pid: int | None = None
+    every_s: float = 5.0
+    keep: Keep = field(default_factory=lambda: Keep(last=3))
+    say: Callable[[str], None] = print
+    takeover: bool = False
+
+
+class Watch:
+    """A folder that is mirrored as one session of a run. `poll` is one look; `run_until` repeats it; `close` finishes."""
+
+    def __init__(
+        self, store: Store, folder: Path, name: str, *, account: str, settings: Settings, options: WatchOptions
+    ) -> None:
+        """Join the run as a new session. Errors: as `join_run`; UsageError for a folder that is not there, a process that is not
+        there, or a run that `start` trains.
+        """
+        if not folder.is_dir():
+            raise UsageError(f"{folder} is not a folder", hint="name the trainer's output folder; it must exist")
+        self.folder = folder
+        self._options = options
+        self._say = options.say
+        self._lock = threading.Lock()
+        self._settling = Settling()
+        self._done: dict[str, tuple[FileMark, ...]] = {}
+        self._taken_ns: dict[str, int] = {}
+        """Family -> when the newest one that was taken of it had been written."""
+        self._held: list[Snapshot] = []
+        self._attempts: dict[int, int] = {}
+        self._named_step: int | None = None
+        self._seen: dict[str, tuple[FileMark, ...]] = {}
+        self._changed_at = time.monotonic()
+        self._complaint = ""
+        self._closed = False
+        self._host = host_of_trainer(settings, options.pid)
+        joined = join_watched(store, name, account, settings, self._host, takeover=options.takeover, say=self._say)
+        self._published = continue_from_before(joined)
+        self._position = (joined.writer.record.step, 0.0)
+        self.active = ActiveSession(
+            joined,
+            home=settings.home,
+            facts=self._facts,
+            keep=options.keep,
+            every_s=min(options.every_s, 20.0),
+            patience=Patience(lease_s=settings.lease_s, say=self._say),
+        )
+        self.active.start()
+
+    @property
+    def trainer_lives(self) -> bool:
+        """With a process id: whether it lives. Without: whether anything has changed in the folder for an hour."""
+        if self._options.pid is not None:
+            return process_lives(self._host.process)
+        return time.monotonic() - self._changed_at < QUIET_S
+
+    def poll(self) -> int:
+        """One look: hand the next settled checkpoint to the service if it is idle. Returns how many still wait or are being sent.
+
+        Never raises for what happens in the folder; it is said once and tried again when it has changed.
+        """
+        with self._lock:
+            if self._closed:
+                return 0
+            self._drop_overwritten()
+            try:
+                found = find_candidates(self.folder)
+            except OSError as error:
+                self._complain(f"batonpass: {self.folder} cannot be read: {error.strerror or error}; it is tried again")
+                return len(self.active.service.in_use)
+            self._note_changes(found)
+            settled = {c.name for c in self._settling.look(found)}
+            fresh = [c for c in found if self._is_fresh(c)]
+            ready = _newest_of_each_family([c for c in fresh if c.name in settled])
+            busy = len(self.active.service.in_use)
+            if ready and not busy:
+                self._take(ready[0])
+                return max(len(ready), 1)
+            return busy + len(fresh)
+
+    def run_until(self, stopping: threading.Event) -> str:
+        """Poll until `stopping` is set or the trainer's process has ended; returns why it ended, in a few words."""
+        while not stopping.is_set():
+            if self._options.pid is not None and not self.trainer_lives:
+                return _ENDED
+            self.poll()
+            stopping.wait(self._options.every_s)
+        return "the watcher was stopped"
+
+    def close(self, why: str = "the watcher was stopped", *, timeout_s: float = 60.0) -> bool:
+        """Take what is whole now, send it, and end the session; True when all of it is on the store. Bounded by `timeout_s`."""
+        if self._closed:
+            return True
+        deadline = time.monotonic() + timeout_s
+        pause_s = min(self._options.every_s, 0.5)
+        while self.poll() and time.monotonic() + pause_s < deadline:
+            time.sleep(pause_s)
+        with self._lock:
+            self._closed = True
+        return self.active.close(EndKind.CLOSED, detail=why, timeout_s=max(deadline - time.monotonic(), 1.0))
+
+    def _facts(self) -> dict[str, Any]:
+        step, epoch = self._position
+        return {"step": step, "epoch": epoch, "alive": self.trainer_lives}
+
+    def _note_changes(self, found: list[Candidate]) -> None:
+        seen = {c.name: c.marks for c in found}
+        if seen != self._seen:
+            self._seen, self._changed_at = seen, time.monotonic()
+
+    def _is_fresh(self, candidate: Candidate) -> bool:
+        """Neither looked at as it is now, nor older than one of its family that was taken."""
+        older = candidate.modified_ns < self._taken_ns.get(candidate.family, -1)
+        return not older and self._done.get(candidate.name) != candidate.marks
+
+    def _take(self, candidate: Candidate) -> None:
+        self._done[candidate.name] = candidate.marks
+        joined = self.active.joined
+        try:
+            snapshot = take_snapshot(
+                candidate, self.folder, joined.local.checkpoints, self._draft(candidate), link=candidate.numbered
+            )
+        except NotTakenError as error:
+            self._say(f"batonpass: not taken: {error.message}; it is looked at again when it changes")
+            return
+        except FormatError as error:
+            self._say(f"batonpass: {error}")
+            return
+        except OSError as error:
+            self._done.pop(candidate.name)  # the disk may have room again at the next look
+            self._complain(
+                f"batonpass: {candidate.name} could not be taken: {error.strerror or error}; it is tried again"
+            )
+            return
+        self._complaint = ""
+        self._taken_ns[candidate.family] = candidate.modified_ns
+        manifest = snapshot.manifest
+        if content_of(manifest) in self._published:
+            shutil.rmtree(snapshot.directory, ignore_errors=True)
+            return
+        self._position = (manifest.step, manifest.epoch)
+        self._published.add(content_of(manifest))
+        self._held = [*self._held[-4:], snapshot]
+        self.active.enqueue(snapshot.directory, manifest)
+
+    def _complain(self, text: str) -> None:
+        """Say what goes wrong once, not at every look."""
+        if text != self._complaint:
+            self._complaint = text
+            self._say(text)
+
+    def _draft(self, candidate: Candidate) -> Manifest:
+        position = read_position(candidate.path)
+        if position.step is not None:
+            self._named_step = position.step
+        step = self._position[0] + 1 if self._named_step is None else self._named_step
+        self._attempts[step] = self._attempts.get(step, 0) + 1
+        joined = self.active.joined
+        durable = self.active.service.durable
+        record = joined.writer.record
+        return Manifest(
+            run_id=joined.info.run_id,
+            session=joined.session,
+            attempt=self._attempts[step],
+            step=step,
+            epoch=position.epoch,
+            created_at=datetime.fromtimestamp(candidate.modified_ns / 1e9, UTC),
+            files=(),
+            term=joined.head.term,
+            parent=durable.key if durable else (record.resumed_from.checkpoint if record.resumed_from else None),
+            metric_rows=joined.log.rows,
+            metrics=_finite(dict(joined.log.newest)),
+            data={"source": candidate.name, "step_from": "counter" if self._named_step is None else "name"},
+        )
+
+    def _drop_overwritten(self) -> None:
+        """A linked file that its trainer wrote over in place is not what was hashed: forget that copy, whole."""
+        for snapshot in [s for s in self._held if not s.is_intact()]:
+            self._held.remove(snapshot)
+            shutil.rmtree(snapshot.directory, ignore_errors=True)
+            self._published.discard(content_of(snapshot.manifest))
+            self._say(
+                f"batonpass: step {snapshot.manifest.step:,} was written over in place; its new content is taken instead"
+            )
+
+
+def _newest_of_each_family(candidates: list[Candidate]) -> list[Candidate]:
+    """Oldest first, so that the newest of all is published last; "best.pt" and "last.pt" are two families."""
+    newest: dict[str, Candidate] = {}
+    for candidate in sorted(candidates, key=lambda c: (c.modified_ns, c.name)):
+        newest[candidate.family] = candidate
+    return sorted(newest.values(), key=lambda c: (c.modified_ns, c.name))
+
+
+def _finite(values: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in values.items() if abs(value) < float("inf")}
