@@ -37,15 +37,12 @@ def open_root(store: Store, *, create: bool, root_id: str | None = None) -> Root
 
 
 def _create(store: Store, *, create: bool) -> Root:
-    if not _is_empty(store):
+    try:
+        require_empty(store)
+    except NotOurFolderError:
         with contextlib.suppress(NotFoundError):
             return read_root(store)  # another creator was faster than our look
-        raise NotOurFolderError(
-            f"{store.url} holds files, but no {naming.ROOT_FILE}: they are not Batonpass's",
-            op="open",
-            key=naming.ROOT_FILE,
-            hint=f"name an empty or new folder, such as {store.url.rstrip('/')}/batonpass",
-        )
+        raise
     if not create:
         raise NotFoundError(
             f"{store.url} holds no run yet",
@@ -60,9 +57,15 @@ def _create(store: Store, *, create: bool) -> Root:
     return read_root(store)  # what the store now says, which all creators read alike
 
 
-def _is_empty(store: Store) -> bool:
-    """Folders first: where there are any, nobody's whole Drive is walked through."""
-    return not store.list_folders("") and not store.list_objects("")
+def require_empty(store: Store) -> None:
+    """NotOurFolderError where a store without a root holds anything. Folders first: nobody's whole Drive is walked through."""
+    if store.list_folders("") or store.list_objects(""):
+        raise NotOurFolderError(
+            f"{store.url} holds files, but no {naming.ROOT_FILE}: they are not Batonpass's",
+            op="open",
+            key=naming.ROOT_FILE,
+            hint=f"name an empty or new folder, such as {store.url.rstrip('/')}/batonpass",
+        )
 
 
 def _missing(store: Store, root_id: str) -> NotOurFolderError:

@@ -1,0 +1,70 @@
+"""What a root's files must no longer say once they lie on another store: the first store's ids, owners and proofs. Pure rewriting of
+JSON that knows the format and no store. Fields this version does not know stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from batonpass.core.errors import FormatError
+
+
+class Kind(StrEnum):
+    """The files that may speak of the store they lie on."""
+
+    MANIFEST = "checkpoints/[^/]+"
+    SESSION = "sessions/[^/]+"
+    HEAD = "head"
+
+
+def kind_of(key: str) -> Kind | None:
+    """Which of them a key names; None for all other files.
+
+    >>> kind_of("runs/cats-1f2e3d4c/head.json")
+    <Kind.HEAD: 'head'>
+    """
+    return next((kind for kind in Kind if re.fullmatch(rf"runs/[^/]+/{kind}\.json", key)), None)
+
+
+def relocated(key: str, body: bytes, *, manifests: Mapping[str, str], proves_arrival: bool) -> bytes:
+    """The content of a file for its new store; the very same bytes where nothing has to change.
+
+    `manifests`: sha256 of each manifest on the old store -> on the new one. Without `proves_arrival` a checkpoint that was proven on
+    the old store is only handed over on the new. FormatError when the file is damaged.
+    """
+    kind = kind_of(key)
+    if kind is None:
+        return body
+    try:
+        tree = json.loads(body)
+        before = json.dumps(tree)
+        if kind is Kind.MANIFEST:
+            _forget(tree["files"], "id")
+        elif kind is Kind.HEAD:
+            tree["session_ids"] = {} if tree.get("session_ids") else tree["session_ids"]
+        else:
+            _relocate_session(tree, manifests, proves_arrival=proves_arrival)
+        after = json.dumps(tree)
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        raise FormatError(f"{key} is not what its name promises", hint="the file may be damaged") from error
+    return body if after == before else (json.dumps(tree, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _relocate_session(tree: dict[str, Any], manifests: Mapping[str, str], *, proves_arrival: bool) -> None:
+    listings = tree.get("checkpoints", [])
+    _forget(listings, "id", "owner")
+    _forget(tree.get("segments", []), "id")
+    for listing in listings:
+        listing["manifest_sha256"] = manifests.get(listing["manifest_sha256"], listing["manifest_sha256"])
+        listing["proven"] = listing["proven"] and proves_arrival
+
+
+def _forget(entries: list[dict[str, Any]], *fields: str) -> None:
+    for entry in entries:
+        for name in fields:
+            if name in entry:
+                entry[name] = None
