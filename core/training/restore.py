@@ -62,6 +62,7 @@ def apply(loaded: Loaded, attached: Attached) -> Report:
             missing.append(f"{name} was not attached when the checkpoint was made: it starts fresh")
     missing += [f"{name} is in the checkpoint but not attached" for name in stored if name not in attached.adapters]
     missing += list(restore_streams(loaded))
+    missing += [str(doubt) for doubt in loaded.manifest.data.get("doubts", [])]
     differences = environment_differences(loaded.manifest.environment, environment())
     label = PARTIAL if missing else SAME_DATA if differences else EXACT
     return Report(label, tuple(missing), tuple(differences))

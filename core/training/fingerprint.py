@@ -1,0 +1,68 @@
+"""What can be told about a dataset cheaply, to notice on resume that it is not the same one (an unseeded random_split, new files)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sized
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import ConcatDataset, Subset, TensorDataset
+
+_EDGE = 64
+"""Rows at either end of a tensor that are hashed."""
+
+
+def fingerprint(dataset: Any) -> dict[str, Any]:
+    """A JSON tree of types, lengths and hashes; cost does not grow with the dataset, except for the indices of a Subset."""
+    found: dict[str, Any] = {"type": type(dataset).__qualname__}
+    if isinstance(dataset, Sized):
+        with suppress(TypeError, NotImplementedError):  # an IterableDataset may refuse
+            found["length"] = len(dataset)
+    if isinstance(dataset, Subset):
+        found["indices"] = _digest(np.asarray(dataset.indices).tobytes())
+        found["of"] = fingerprint(dataset.dataset)
+    elif isinstance(dataset, ConcatDataset):
+        found["of"] = [fingerprint(d) for d in dataset.datasets]
+    elif isinstance(dataset, TensorDataset):
+        found["rows"] = [_edges(t) for t in dataset.tensors]
+    else:
+        for name in ("data", "targets", "samples"):  # as torchvision's datasets call them
+            if (edges := _edges(getattr(dataset, name, None))) is not None:
+                found[name] = edges
+    return found
+
+
+def fingerprint_differences(then: Any, now: Any, path: str = "the dataset") -> list[str]:
+    """Where two fingerprints differ, one clause each."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        keys = sorted(then.keys() | now.keys())
+        return [d for k in keys for d in fingerprint_differences(then.get(k), now.get(k), f"{path}'s {k}")]
+    if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        return [
+            d
+            for i, (a, b) in enumerate(zip(then, now, strict=True))
+            for d in fingerprint_differences(a, b, f"{path} {i}")
+        ]
+    return [] if then == now else [f"{path}: {then} then, {now} now"]
+
+
+def digest_keys(keys: Any) -> str:
+    """A short hash of a batch's keys (indices)."""
+    return _digest(repr(keys).encode())
+
+
+def _edges(rows: Any) -> str | None:
+    if isinstance(rows, torch.Tensor) and rows.dim() and rows.layout == torch.strided and rows.device.type != "meta":
+        ends = [rows[:_EDGE], rows[-_EDGE:]]
+        data = b"".join(e.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes() for e in ends)
+        return _digest(f"{rows.dtype}{tuple(rows.shape)}".encode() + data)
+    if isinstance(rows, np.ndarray) and rows.ndim and rows.dtype != object:
+        return _digest(f"{rows.dtype}{rows.shape}".encode() + rows[:_EDGE].tobytes() + rows[-_EDGE:].tobytes())
+    return None
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]

@@ -1,0 +1,309 @@
+"""The training loop's bookkeeping: what is a step, where its boundary lies, what a body that was left early means.
+
+The iterators that a user sees are in `passes`; the data comes from a `data.Source`; what happened inside a body is told by `witness`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+from batonpass.core.errors import UsageError
+from batonpass.core.training.attached import Attached
+from batonpass.core.training.data import Source, open_source
+from batonpass.core.training.fingerprint import digest_keys, fingerprint_differences
+from batonpass.core.training.passes import EpochsPass, StepsPass
+from batonpass.core.training.position import Position
+from batonpass.core.training.read import Loaded
+from batonpass.core.training.restore import loader_state
+from batonpass.core.training.rng import restore_rng
+from batonpass.core.training.seeds import draw_seed
+from batonpass.core.training.witness import Witness
+
+_SOURCES_KEPT = 4
+
+Then = Literal["again", "later", "never"]
+"""What becomes of the batch of a body that was cut: it is given again now, in the next session, or (the epoch was left) not at all."""
+_BATCH: dict[Then, str] = {
+    "again": "the batch is given again",
+    "later": "the next session begins with its batch",
+    "never": "its batch was not trained on",
+}
+
+
+class LoopHost(Protocol):
+    """Who owns the loop. Everything is called on the training thread."""
+
+    def on_enter(self) -> None:
+        """A loop is entered: the lease is taken back, or the error says why not."""
+
+    def on_boundary(self) -> None:
+        """Nothing is half done: the only place where a snapshot may be taken. After each step, and where an epoch begins or the last
+        one has ended, so that what an epoch's tail did can be saved.
+        """
+
+    def say(self, line: str) -> None:
+        """Tell the user."""
+
+    def restore_last(self) -> bool:
+        """Bring the last checkpoint back (objects and this loop); False if there is none."""
+
+
+class TrainingLoop:
+    """Counts steps and epochs over `steps` and `epochs`, and knows at any boundary the position that continues exactly from there.
+
+    `seed` decides the order of the data and every sample's augmentation; without one it is drawn once and stored with the position.
+    """
+
+    def __init__(
+        self, attached: Attached, host: LoopHost, *, goal_steps: int | None = None, seed: int | None = None
+    ) -> None:
+        self.attached = attached
+        self.host = host
+        self.goal_steps = goal_steps
+        self.witness = Witness(attached)
+        self.now = Position(draw_seed() if seed is None else seed)
+        self.body_open = False
+        self.in_tail = False
+        self.completes_step = False
+        self.doubts: list[str] = []
+        """What was found after the restore that makes the resume PARTIAL: other data, a body that left traces."""
+        self.epochs_pass: EpochsPass | None = None
+        self.steps_pass: StepsPass | None = None
+        self.ends_said = 0
+        """How often a flat loop has ended at the goal, or began there."""
+        self._sources: list[tuple[Any, Source]] = []
+        self._source: Source | None = None
+        self._fingerprint: dict[str, Any] = {}
+        self._restored: dict[str, Any] | None = None
+        self._loader_state: Any = None
+        self._streams: Any = None
+
+    # What a user may ask
+
+    @property
+    def step(self) -> int:
+        """The last finished step; inside a body, the step that the body belongs to (1-based)."""
+        return self.now.step + (1 if self.body_open else 0)
+
+    @property
+    def finished_steps(self) -> int:
+        """Steps that are finished."""
+        return self.now.step
+
+    @property
+    def epoch(self) -> int:
+        """The pass over the data, from 0."""
+        return self.now.epoch
+
+    @property
+    def epoch_progress(self) -> float:
+        """The epoch with the finished part of it, for metrics; whole where the length of an epoch is not known."""
+        batches = self._source.batches if self._source is not None else (self._restored or {}).get("batches")
+        return self.now.epoch + (self.now.batch / batches if batches else 0.0)
+
+    @property
+    def batch(self) -> int:
+        """Batches of this epoch that are finished."""
+        return self.now.batch
+
+    @property
+    def at_boundary(self) -> bool:
+        """A snapshot taken now continues exactly: no body is open, no step half done, no epoch's tail running."""
+        return not self.body_open and not self.in_tail and self.now.group == 0
+
+    # Loops
+
+    def steps(self, loader: Any, *, accumulate: int = 1) -> StepsPass:
+        """The batches that remain: of this epoch inside `epochs`, else up to `goal_steps`. UsageError when neither sets an end."""
+        if type(accumulate) is not int or accumulate < 1:
+            raise UsageError(
+                f"accumulate={accumulate!r}", hint="give the number of batches per optimizer step, 1 or more"
+            )
+        nested = self.epochs_pass is not None and self.epochs_pass.running
+        if not nested:
+            self._enter()
+            if self.goal_steps is None:
+                raise UsageError(
+                    "run.steps has no end",
+                    hint="give batonpass.start(..., goal_steps=N), or write `for epoch in run.epochs(E):` round it",
+                )
+            self.leave_tail()
+        elif self.body_open:
+            self._settle_for_more()
+        self.steps_pass = StepsPass(self, self._source_of(loader), accumulate, nested=nested)
+        return self.steps_pass
+
+    def epochs(self, count: int) -> EpochsPass:
+        """The epochs that remain up to `count`, the one that was begun first."""
+        if type(count) is not int or count < 0:
+            raise UsageError(f"run.epochs({count!r})", hint="give the number of epochs in all, as run.epochs(10)")
+        self._enter()
+        if self.in_tail:
+            self._settle_tail()
+        self.epochs_pass = EpochsPass(self, count)
+        return self.epochs_pass
+
+    def settle(self) -> None:
+        """Account for a body or a tail that was left early, because the training ends here."""
+        if self.body_open:
+            self.close_body("later")
+        if self.witness.schedule_moved or not self.witness.has_schedule:
+            self.leave_tail()
+        self.epochs_pass = self.steps_pass = None
+
+    # Position
+
+    def position(self) -> dict[str, Any]:
+        """For `Manifest.data`: where to continue, and what to recognise the data by."""
+        known = self._restored or {}
+        found = {**known, **self.now.to_json(), "doubts": list(self.doubts)}
+        if self._source is not None:
+            found |= {
+                "batches": self._source.batches,
+                "batch_size": self._source.batch_size,
+                "fingerprint": self._fingerprint,
+                "next": self._next_digest(self._source),
+            }
+        return found
+
+    def loader_state(self) -> Any:
+        """What the loader itself wants stored beside the position, or None."""
+        return self._source.state() if self._source is not None and self.now.batch else None
+
+    def restore(self, loaded: Loaded) -> None:
+        """Continue from a checkpoint whose objects have been restored. The random streams are put back once more right before the
+        first body (or epoch, or tail) runs, because what lies between may draw from them.
+        """
+        data = loaded.manifest.data
+        seed = self.now.seed
+        self.now = Position.from_json(data)
+        self._restored = data
+        self._loader_state = loader_state(loaded)
+        rng = loaded.trainer.get("rng")
+        self._streams = None if rng is None else loaded.decode(rng, copies=True)
+        self.body_open = self.in_tail = False
+        self.doubts = [str(d) for d in data.get("doubts", [])]
+        self._source = None
+        if seed != self.now.seed:
+            self._sources.clear()
+
+    # For the passes
+
+    @property
+    def goal_reached(self) -> bool:
+        """There is a goal and it is reached."""
+        return self.goal_steps is not None and self.now.step >= self.goal_steps
+
+    def put_streams_back(self) -> bool:
+        """Right before training code runs for the first time after a restore. True when it did."""
+        streams, self._streams = self._streams, None
+        if streams is not None:
+            restore_rng(streams)
+        return streams is not None
+
+    @property
+    def streams_wait_for(self) -> str:
+        """Where the restored streams are to be put back: "body", "epoch", "tail"; "" when they are not waiting."""
+        return self.now.at if self._streams is not None else ""
+
+    def check_source(self, source: Source) -> None:
+        """After a restore, see whether this is the data it was and the next batch the same."""
+        if source is not self._source:
+            self._source, self._fingerprint = source, source.fingerprint()
+        known, self._restored = self._restored, None
+        if known is None:
+            return
+        source.load_state(self._loader_state)
+        self._loader_state = None
+        for doubt in self._data_doubts(known, source):
+            self.doubt(doubt)
+        if source.caveat and self.now.batch:
+            self.doubt(source.caveat)
+
+    def doubt(self, reason: str) -> None:
+        """Something is not exact: say it and keep it for the label."""
+        self.doubts.append(reason)
+        self.host.say(f"batonpass: PARTIAL: {reason}")
+
+    def close_body(self, then: Then) -> None:
+        """Account for a body that was left early: it counts if an optimizer applied it; else say what becomes of its batch."""
+        self.body_open = False
+        name = f"the body of batch {self.now.batch + 1} of epoch {self.now.epoch + 1}"
+        if self.witness.stepped:
+            self.host.say(f"batonpass: {name} was left early, after the optimizer had stepped: it counts")
+            if self.steps_pass is not None:
+                self.steps_pass.count_body()
+            return
+        if self.witness.left_traces:
+            self._undo(f"{name} was cut before the optimizer stepped", then)
+            return
+        if then != "never":
+            self.witness.rewind_streams()
+        self.host.say(f"batonpass: {name} was left before the optimizer stepped: {_BATCH[then]}")
+
+    def leave_tail(self) -> None:
+        """The tail is over, or will not run: what comes next is a body or the next epoch."""
+        if self.now.at == "tail" and self.now.whole_epoch:
+            self.now.next_epoch("epoch")
+        elif self.now.at == "tail":
+            self.now.at = "body"
+        self.in_tail = False
+
+    # Inside
+
+    def _enter(self) -> None:
+        self.host.on_enter()
+        self.witness.watch()
+        if self.body_open:
+            self._settle_for_more()
+        self.epochs_pass = self.steps_pass = None
+
+    def _settle_for_more(self) -> None:
+        self.close_body("again")
+
+    def _settle_tail(self) -> None:
+        self.in_tail = False
+        name = f"what follows the batches of epoch {self.now.epoch + 1}"
+        if self.witness.schedule_moved:
+            self._undo(f"{name} was left after a scheduler had stepped", "again")
+        else:
+            self.host.say(f"batonpass: {name} was left early: it runs again")
+
+    def _undo(self, what: str, then: Then) -> None:
+        """Traces were left that cannot be taken back one by one."""
+        if then == "again" and self.host.restore_last():
+            self.host.say(f"batonpass: {what}: continuing from the last checkpoint, step {self.now.step:,}")
+            return
+        if then != "never":
+            self.witness.rewind_streams()
+            if self.now.group == 0:
+                self.witness.drop_gradients()
+        self.doubt(f"{what}, and there was no checkpoint to go back to" if then == "again" else what)
+
+    def _source_of(self, loader: Any) -> Source:
+        for known, source in self._sources:
+            if known is loader:
+                return source
+        source = open_source(loader, self.now.seed)
+        self._sources = [*self._sources[1 - _SOURCES_KEPT :], (loader, source)]
+        return source
+
+    def _next_digest(self, source: Source) -> str | None:
+        over = self.now.at == "tail" and self.now.whole_epoch
+        epoch, batch = (self.now.epoch + 1, 0) if over else (self.now.epoch, self.now.batch)
+        if source.batches is not None and batch >= source.batches:
+            return None
+        keys = source.next_keys(epoch, batch)
+        return None if keys is None else digest_keys(keys)
+
+    def _data_doubts(self, known: dict[str, Any], source: Source) -> list[str]:
+        found = []
+        if "fingerprint" in known:
+            found = fingerprint_differences(known["fingerprint"], self._fingerprint)
+        if known.get("batch_size") != source.batch_size and "batch_size" in known:
+            found.append(f"batches of {known['batch_size']} samples then, {source.batch_size} now")
+        expected = known.get("next")
+        digest = self._next_digest(source)
+        if not found and expected is not None and digest is not None and expected != digest:
+            found.append("the next batch holds other samples than it would have held")
+        return [f"not the same data: {f}" for f in found[:3]]
