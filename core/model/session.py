@@ -77,6 +77,8 @@ class ResumeRecord:
     """Newer checkpoints that were passed over, and why, one sentence each."""
     reason: str = ""
     """In one sentence, why work is run again; empty when nothing is."""
+    chosen: bool = False
+    """The user asked for this very checkpoint: a deliberate rewind, or a branch taken up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,11 @@ class Found:
     lost_s: float
 
 
-def find_checkpoint(active: ActiveSession, *, say: Callable[[str], None]) -> Found | None:
+def find_checkpoint(active: ActiveSession, *, chosen: str | None = None, say: Callable[[str], None]) -> Found | None:
     """The newest checkpoint of the lineage whose every byte is right; None for a run that never got past step 0.
+
+    `chosen` is the manifest key of a checkpoint that the user asked for: that one and no other, unless the run has been continued
+    from it by choice already (the same cell, run again on the next day).
 
     NothingToRestoreError when the run has got past step 0 and nothing restores. A store that does not answer raises as it is:
     then nothing has been decided and nothing is put in quarantine.
@@ -54,8 +57,14 @@ def find_checkpoint(active: ActiveSession, *, say: Callable[[str], None]) -> Fou
     run = read_run(joined.store, joined.folder)
     others = [s.session for s in run.sessions if s.session.id != joined.session]
     skipped = list(_gaps(run, joined.session))
-    for offer in _offers(active, run, others, skipped):
-        record = ResumeRecord(offer.session, offer.key, offer.step, offer.metric_rows, skipped=tuple(skipped))
+    if chosen is not None and _was_chosen(run, others, chosen):
+        say("batonpass: this run has been continued from the chosen checkpoint before; going on from where that led")
+        chosen = None
+    offers = _offers(active, run, others, skipped) if chosen is None else [_chosen_offer(others, chosen)]
+    for offer in offers:
+        record = ResumeRecord(
+            offer.session, offer.key, offer.step, offer.metric_rows, skipped=tuple(skipped), chosen=bool(chosen)
+        )
         joined.writer.change(resumed_from=record)
         joined.writer.publish()  # protects the checkpoint from every prune before its first byte is read
         try:
@@ -70,13 +79,30 @@ def find_checkpoint(active: ActiveSession, *, say: Callable[[str], None]) -> Fou
         say(f"batonpass: passed over: {skipped[-1]}")
     joined.writer.change(resumed_from=None)
     joined.writer.publish()
-    if any(s.step > 0 or s.checkpoints for s in others) or (skipped and others):
+    if chosen is not None or any(s.step > 0 or s.checkpoints for s in others) or (skipped and others):
         raise NothingToRestoreError(
             "this run has been trained before, but none of its checkpoints can be restored"
             + "".join(f"\n  - {reason}" for reason in skipped),
             hint="wait for the Drive to catch up and start again, or attach(..., from_scratch=True) to train from zero as a marked branch",
         )
     return None
+
+
+def _was_chosen(run: RunFiles, others: list[Session], key: str) -> bool:
+    """A session of the run's one story has continued from this checkpoint by choice."""
+    on_trunk = [link.session for link in trace(replace(run.head, holder=None), others).links]
+    return any(s.resumed_from and s.resumed_from.chosen and s.resumed_from.checkpoint == key for s in on_trunk)
+
+
+def _chosen_offer(others: list[Session], key: str) -> Offer:
+    for session in others:
+        for listing in session.checkpoints:
+            if listing.key == key:
+                return Offer(session.id, key, listing.step, listing.metric_rows, listing)
+    raise NothingToRestoreError(
+        f"the chosen checkpoint {key} is not on the store (any more)",
+        hint="choose another one in the app, or leave checkpoint= out to continue from the newest",
+    )
 
 
 def _gaps(run: RunFiles, me: str) -> Iterable[str]:
@@ -151,6 +177,8 @@ def _printed(say: Callable[[str], None]) -> RestoreProgress:
 
 def _found(active: ActiveSession, offer: Offer, loaded: Loaded, record: ResumeRecord, others: list[Session]) -> Found:
     active.mirror.knows(loaded.manifest)
+    if record.chosen:
+        return Found(offer, loaded, replace(record, reason="you chose this checkpoint"), 0, 0.0)
     before = next((s for s in others if s.id == offer.session), None)
     lost_steps = max((before.step if before else offer.step) - offer.step, 0)
     lost_s = max((before.trained_s if before else 0.0) - loaded.manifest.trained_s, 0.0) if lost_steps else 0.0

@@ -30,8 +30,8 @@ OpenSession = Callable[[Callable[[], dict[str, Any]]], ActiveSession]
 class Options:
     """What `start` was told about saving."""
 
-    goal_steps: int | None
     seed: int | None
+    checkpoint: str | None
     save_every_s: float | None
     say: Callable[[str], None]
 
@@ -289,7 +289,7 @@ class Run:
         )
 
     def _resume(self) -> None:
-        found = find_checkpoint(self._active, say=self._say)
+        found = find_checkpoint(self._active, chosen=self._options.checkpoint, say=self._say)
         if found is None:
             self._say("batonpass: step 0: this run has not been trained yet")
             return

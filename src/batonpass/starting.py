@@ -38,6 +38,7 @@ def start(
     root_id: str | None = None,
     takeover: bool = False,
     offline: bool = False,
+    checkpoint: str | None = None,
     config: dict[str, Any] | None = None,
     seed: int | None = None,
     precision: str = "amp",
@@ -53,6 +54,7 @@ def start(
     them the run must exist. `takeover`: continue although another session seems to live; it then goes on as a branch.
     `offline`: the store cannot be reached and you want to train anyway: a run of its own in a root on this machine's disk, marked so
     in its configuration; `batonpass copy` brings that root elsewhere later.
+    `checkpoint`: the key of a manifest to continue from instead of the newest (the app's resume page writes it): a deliberate rewind.
     `precision` ("fp32", "amp", "bf16") is what the machine card ranks GPUs by. `keep`: how many checkpoints stay on the store
     beside the best by `keep_best` ("loss:min", "accuracy:max"). `save_every_s`: seconds between saves (default: every 60 s, rarer
     when saving costs more than 1 % of the time). `sync_every_s`: seconds between two looks of the background service.
@@ -96,7 +98,7 @@ def start(
         config=config or {},
     )
     opener = _SessionOpener(opened, settings, wanted, Keep(last=keep, best=keep_best), sync_every_s)
-    run = Run(opener, Options(goal_steps=goal_steps, seed=seed, save_every_s=save_every_s, say=say))
+    run = Run(opener, Options(seed=seed, checkpoint=checkpoint, save_every_s=save_every_s, say=say))
     _open_runs[(url, name)] = run
     introduce(run.joined, opener.machine, url=url, account=wanted.account, precision=precision, goal_steps=goal_steps)
     if run.joined.created:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from front_training import loader, model_and_optimizer, sessions, start, train, weights
 
 import batonpass as bp
 from batonpass.core.errors import (
@@ -20,54 +19,12 @@ from batonpass.core.errors import (
     UsageError,
 )
 from batonpass.core.model import EndKind
-from batonpass.sync.reading import read_run
 from batonpass.sync.stores import open_store
-
-
-def model_and_optimizer(width: int = 8) -> tuple[nn.Module, torch.optim.Optimizer]:
-    torch.manual_seed(3)
-    model = nn.Sequential(nn.Linear(4, width), nn.Dropout(0.5), nn.Linear(width, 1))
-    return model, torch.optim.AdamW(model.parameters(), lr=1e-2)
-
-
-def loader() -> DataLoader:
-    generator = torch.Generator().manual_seed(7)
-    return DataLoader(TensorDataset(torch.randn(60, 4, generator=generator)), batch_size=4, shuffle=True)
-
-
-def train(
-    run: bp.Run, model: nn.Module, optimizer: torch.optim.Optimizer, *, stop_at: int | None = None
-) -> list[float]:
-    losses = []
-    for (batch,) in run.steps(loader()):
-        optimizer.zero_grad()
-        loss = model(batch).square().mean()
-        loss.backward()
-        optimizer.step()
-        run.log(loss=loss)
-        losses.append(loss.item())
-        if run.step == stop_at:
-            break
-    return losses
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> str:
     return str(tmp_path / "drive" / "batonpass")
-
-
-def start(store: str, **options) -> bp.Run:
-    return bp.start("cats", store=store, goal_steps=40, seed=5, sync_every_s=0.05, **options)
-
-
-def sessions(store: str):
-    opened = open_store(store)
-    (name,) = opened.list_folders("runs/")
-    return read_run(opened, f"runs/{name}/").sessions
-
-
-def weights(model: nn.Module) -> bytes:
-    return b"".join(t.numpy().tobytes() for t in model.state_dict().values())
 
 
 def test_a_run_that_ends_and_goes_on_the_next_day_equals_one_that_never_ended(store, tmp_path):
