@@ -25,8 +25,11 @@ def loader() -> DataLoader:
 def train(
     run: bp.Run, model: nn.Module, optimizer: torch.optim.Optimizer, *, stop_at: int | None = None
 ) -> list[float]:
+    """Train up to the goal, or leave the loop at the top of the body after step `stop_at`, with a checkpoint asked for at that step."""
     losses = []
     for (batch,) in run.steps(loader()):
+        if stop_at is not None and run.step > stop_at:
+            break
         optimizer.zero_grad()
         loss = model(batch).square().mean()
         loss.backward()
@@ -34,7 +37,7 @@ def train(
         run.log(loss=loss)
         losses.append(loss.item())
         if run.step == stop_at:
-            break
+            run.save()
     return losses
 
 
@@ -50,3 +53,8 @@ def sessions(store: str):
 
 def weights(model: nn.Module) -> bytes:
     return b"".join(t.numpy().tobytes() for t in model.state_dict().values())
+
+
+def arrived(run: bp.Run) -> bool:
+    """Wait until what was saved is on the store."""
+    return run._saver.wait(20) and run._active.service.drain(20)

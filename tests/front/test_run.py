@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from front_training import loader, model_and_optimizer, sessions, start, train, weights
+from front_training import arrived, loader, model_and_optimizer, sessions, start, train, weights
 
 import batonpass as bp
 from batonpass.core.errors import (
@@ -102,7 +102,7 @@ def test_a_corrupt_newest_checkpoint_is_passed_over_and_said(store, capsys, tmp_
     model, optimizer = model_and_optimizer()
     run = start(store).attach(model=model, optimizer=optimizer)
     train(run, model, optimizer, stop_at=10)
-    run.save(wait=True)
+    assert arrived(run)
     train(run, model, optimizer, stop_at=20)
     run.finish()
     (seen,) = sessions(store)
@@ -152,9 +152,13 @@ def test_a_second_attach_says_what_it_discards_and_goes_back_to_the_checkpoint(s
     model, optimizer = model_and_optimizer()
     run = start(store, save_every_s=1e9).attach(model=model, optimizer=optimizer)
     train(run, model, optimizer, stop_at=10)
-    run.save(wait=True)
+    assert arrived(run)
     at_ten = weights(model)
-    train(run, model, optimizer, stop_at=15)
+    for _ in zip(range(5), run.steps(loader()), strict=False):
+        optimizer.zero_grad()
+        model(torch.ones(1, 4)).sum().backward()
+        optimizer.step()
+    assert weights(model) != at_ten
     model, optimizer = model_and_optimizer()
     run.attach(model=model, optimizer=optimizer)
     assert "discarded" in capsys.readouterr().out
