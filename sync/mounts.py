@@ -135,7 +135,11 @@ def _desktop_point(path: Path, home: Path) -> Path | None:
     for name in ("Google Drive", "GoogleDrive"):
         if path.is_relative_to(home / name):
             return home / name
-    drive = PureWindowsPath(path).drive
-    if drive and len(path.parts) > 1 and path.parts[1] in _DRIVES | _SHARED:
-        return Path(path.parts[0])
-    return None
+    point = windows_point(PureWindowsPath(path))
+    return Path(point) if point is not None else None
+
+
+def windows_point(path: PureWindowsPath) -> PureWindowsPath | None:
+    """The drive letter under which Drive for desktop shows itself on Windows, or None."""
+    shows_drive = bool(path.drive) and len(path.parts) > 1 and path.parts[1] in _DRIVES | _SHARED
+    return PureWindowsPath(path.anchor) if shows_drive else None

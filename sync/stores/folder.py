@@ -224,10 +224,11 @@ class FolderStore:
         try:
             yield
         except OSError as error:
-            is_folder = isinstance(error, IsADirectoryError) and op != "put"
-            if not is_missing(error) and not is_folder:
+            not_there = is_missing(error) or isinstance(error, IsADirectoryError)
+            if not_there:
+                self._require_root(op, key)
+            if not not_there or op == "put":
                 raise store_error(error, op=op, key=key, place=str(self._root)) from error
-            self._require_root(op, key)
             raise NotFoundError(f"{key} is not in {self._root}", op=op, key=key) from error
 
     def _require_root(self, op: str, key: str) -> None:
@@ -267,13 +268,11 @@ class FolderStore:
             make_folders(path.parent, floor=floor)
             temp = temp_path(path)
             try:
-                file = temp.open("xb")
+                if path.parent not in self._swept:
+                    remove_old_temps(path.parent, self._now())
+                    self._swept.add(path.parent)
+                return temp, temp.open("xb")
             except FileNotFoundError:
                 if attempt == 4:
                     raise
-                continue
-            if path.parent not in self._swept:
-                self._swept.add(path.parent)
-                remove_old_temps(path.parent, self._now())
-            return temp, file
         raise AssertionError("the loop returns or raises")
