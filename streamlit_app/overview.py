@@ -13,6 +13,9 @@ from batonpass.core.model import Account, Annotations, Note, RunInfo
 from batonpass.core.storage import Store
 from batonpass.sync.reading import RunFiles, SessionFile, list_run_folders, read_head, read_session
 
+LARGEST = 2**63 - 1
+"""Counts beyond this are damage: JSON has room for them, arithmetic has not."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunStory:
@@ -30,8 +33,9 @@ class RunStory:
 
     @property
     def goal_steps(self) -> int | None:
-        """The goal as changed in the app, else as started."""
-        return self.files.annotations.goal_steps or self.files.info.goal_steps
+        """The goal as changed in the app, else as started; None where it is no number of steps."""
+        goal = self.files.annotations.goal_steps or self.files.info.goal_steps
+        return goal if goal is not None and 0 < goal <= LARGEST else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,13 @@ def _read_session(
         info = store.stat(naming.session_file(folder, session_id), store_id=store_id)
         if info.version == known.info.version:
             return SessionFile(known.session, info)
-    return read_session(store, folder, session_id, store_id=store_id)
+    found = read_session(store, folder, session_id, store_id=store_id)
+    session = found.session
+    counts = [session.step, session.steps_done, session.rows, *(c.step for c in session.checkpoints)]
+    sizes = [*(c.size_bytes for c in session.checkpoints), *(g.memory_bytes for g in session.gpus)]
+    if any(abs(n) > LARGEST for n in (*counts, *sizes)):
+        raise FormatError("it holds a number that cannot be one", hint="the file may be damaged; it was left as it is")
+    return found
 
 
 def _read_annotations(store: Store, folder: str, broken: list[str]) -> Annotations:

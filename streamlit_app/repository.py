@@ -24,14 +24,15 @@ from batonpass.core.errors import (
     FormatError,
     NotFoundError,
     StoreUnreachableError,
-    UsageError,
 )
 from batonpass.core.model import Account, Annotations, Manifest, Note, Root, Segment
 from batonpass.core.snippets.inputs import WheelFile
 from batonpass.core.storage import ABSENT, Store
 from batonpass.streamlit_app.curves import RunCurves, read_curves
 from batonpass.streamlit_app.overview import Overview, RunStory, read_overview
+from batonpass.sync.agent import find_agent, put_agent
 from batonpass.sync.reading import read_manifest, read_root
+from batonpass.sync.root import open_root
 
 POLL_S = 15.0
 """The youngest that data is when it is read again."""
@@ -85,7 +86,8 @@ class Repository:
         self._tried_at = float("-inf")
         self._deep_at = float("-inf")
         self._problem: Problem | None = None
-        self._agent = False
+        self._agent: WheelFile | None = None
+        self._agent_at = float("-inf")
         self._root: Root | None = None
         self._drawing = threading.Lock()
         self._curves: dict[str, tuple[object, RunCurves]] = {}
@@ -150,7 +152,13 @@ class Repository:
         """One file of a checkpoint, whole."""
         return self._opened().get(naming.pool_file(folder, pool), store_id=store_id)
 
-    def add_note(self, prefix: str, text: str, *, replaces: str | None = None) -> None:
+    def add_account_note(self, label: str, text: str, replaces: str | None = None) -> None:
+        """A note on an account. Its file is made first, because notes are found by it."""
+        if self._overview is None or all(a.account.label != label for a in self._overview.accounts):
+            self.edit_account(label, lambda account: account)
+        self.add_note(naming.account_notes_folder(label), text, replaces)
+
+    def add_note(self, prefix: str, text: str, replaces: str | None = None) -> None:
         """Write a note as a file of its own under `prefix`, and read the store again. StoreError where it cannot be written."""
         store = self._opened()
         now = store.now()
@@ -166,15 +174,25 @@ class Repository:
         """Change what the user says about an account, on top of what stands there now."""
         self._edit(naming.account_file(label), Account(label), change)
 
-    def agent_there(self) -> bool | None:
-        """Whether a wheel of the agent lies on the store, asked until it does; None when it did not answer."""
-        if not self._agent:
-            try:
-                listed = self._opened().list_objects(naming.AGENT_FOLDER)
-            except BatonpassError:
-                return None
-            self._agent = any(o.key.endswith(".whl") for o in listed)
+    def agent(self) -> WheelFile | None:
+        """The agent's wheel as it lies on the store, looked up again once a minute; None where there is none."""
+        if self._agent is None or self._clock() - self._agent_at >= DEEP_POLL_S:
+            self._agent, self._agent_at = find_agent(self._opened()), self._clock()
         return self._agent
+
+    def agent_there(self) -> bool | None:
+        """Whether a cell can install the agent from this store; None when the store did not answer."""
+        try:
+            return self.agent() is not None
+        except BatonpassError:
+            return None
+
+    def put_agent(self) -> None:
+        """Build the agent's wheel from the installed files, put it on the store, and see it arrive. An empty store is made ours
+        first: a folder that holds only a wheel would be taken for somebody else's.
+        """
+        self._root = open_root(self._opened(), create=True)
+        self._agent, self._agent_at = put_agent(self._opened()), self._clock()
 
     @property
     def proves_arrival(self) -> bool:
@@ -191,25 +209,6 @@ class Repository:
         if self._root is None:
             self._root = read_root(self._opened())
         return self._root
-
-    def wheels(self) -> tuple[WheelFile, ...]:
-        """The agent's newest wheel as it lies on the store, for a cell to install; empty when there is none."""
-        store = self._opened()
-        listed = [o for o in store.list_objects(naming.AGENT_FOLDER) if o.key.endswith(".whl")]
-        if not listed:
-            return ()
-        newest = max(listed, key=lambda o: (o.modified, o.key))
-        body = store.get(newest.key, store_id=newest.id)
-        name = newest.key.removeprefix(naming.AGENT_FOLDER)
-        return (WheelFile(name, hashlib.sha256(body).hexdigest(), newest.id),)
-
-    def put_agent(self) -> None:
-        """Build the agent's wheel from the installed files and put it on the store."""
-        raise UsageError("the app cannot put the agent there yet", hint="type in a terminal: batonpass agent put")
-
-    def agent_wheel(self) -> dict[str, bytes]:
-        """The agent's wheel itself, for the notebook of the first day: file name -> content."""
-        raise UsageError("the app cannot write the first notebook yet", hint="type in a terminal: batonpass snippet")
 
     def _edit(self, key: str, default: T, change: Callable[[T], T]) -> None:
         store = self._opened()

@@ -14,9 +14,9 @@ def count(value: float | None) -> str:
     >>> count(28400), count(None), count(10**30)
     ('28,400', 'unknown', '1.0e+30')
     """
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+    if value is None or not math.isfinite(_float(value)):
         return "unknown"
-    return f"{int(value):,}" if abs(value) < 1e12 else f"{float(value):.1e}" if abs(value) < 1e300 else "very many"
+    return f"{int(value):,}" if abs(value) < 1e12 else f"{_float(value):.1e}"
 
 
 def number(value: float | None) -> str:
@@ -27,9 +27,10 @@ def number(value: float | None) -> str:
     """
     if value is None:
         return "unknown"
-    if math.isnan(value):
+    exact = _float(value)
+    if math.isnan(exact):
         return "not a number"
-    return f"{value:.5g}" if math.isfinite(value) else "infinity" if value > 0 else "-infinity"
+    return f"{exact:.5g}" if math.isfinite(exact) else "infinity" if exact > 0 else "-infinity"
 
 
 def size(size_bytes: float | None) -> str:
@@ -38,9 +39,9 @@ def size(size_bytes: float | None) -> str:
     >>> size(999), size(1_500_000)
     ('999 B', '1.5 MB')
     """
-    if size_bytes is None:
+    if size_bytes is None or not math.isfinite(_float(size_bytes)):
         return "unknown"
-    value = float(size_bytes)
+    value = _float(size_bytes)
     for unit in _UNITS:
         if abs(value) < 999.5 or unit == _UNITS[-1]:
             return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
@@ -54,7 +55,7 @@ def duration(seconds: float | None) -> str:
     >>> duration(41), duration(3 * 3600 + 1200), duration(2 * 86400 + 3600)
     ('41 s', '3 h 20 min', '2 d 1 h')
     """
-    if seconds is None or not math.isfinite(seconds):
+    if seconds is None or not math.isfinite(_float(seconds)):
         return "unknown"
     s = max(0, round(seconds))
     if s < 60:
@@ -91,3 +92,11 @@ def plural(n: int, one: str, many: str | None = None) -> str:
     ('1 run', '3 runs')
     """
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def _float(value: float) -> float:
+    """An int too large for a float becomes infinity."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

@@ -15,6 +15,7 @@ from batonpass.streamlit_app.components.page import Page, say_error
 from batonpass.streamlit_app.components.pet import show_pet
 from batonpass.streamlit_app.components.pet_drawing import Mood
 from batonpass.streamlit_app.components.text import escaped
+from batonpass.sync.agent import build_wheel
 
 _PLACES = {Target.COLAB_MOUNT: "Colab", Target.LOCAL: "My computer"}
 
@@ -96,7 +97,8 @@ def _first_cell(page: Page) -> None:
             goal_steps=10_000,
             drive_folder=folder,
         )
-        snippet = day_one(target or Target.COLAB_MOUNT, inputs, page.repository.agent_wheel())
+        wheel = build_wheel()
+        snippet = day_one(target or Target.COLAB_MOUNT, inputs, {wheel.name: wheel.data})
     except BatonpassError as error:
         say_error(error)
         return

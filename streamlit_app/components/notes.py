@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import streamlit as st
 
 from batonpass.core import naming
@@ -13,41 +16,44 @@ from batonpass.streamlit_app.overview import RunStory, current_notes
 from batonpass.streamlit_app.wording import local
 
 LONGEST = 4000
+Writer = Callable[[str, str | None], None]
+"""Keeps a text on the store; the second argument is the id of the note that it replaces."""
 
 
 def show_notes(page: Page, run: RunStory) -> None:
     """The notes of a run."""
-    edit_notes(page, naming.notes_folder(run.files.folder), run.notes, key=run.files.info.run_id)
+    prefix = naming.notes_folder(run.files.folder)
+    edit_notes(page, run.notes, partial(page.repository.add_note, prefix), key=run.files.info.run_id)
 
 
-def edit_notes(page: Page, prefix: str, notes: tuple[Note, ...], *, key: str) -> None:
-    """The notes under `prefix`, newest first, each to be changed in place, and a place for a new one."""
+def edit_notes(page: Page, notes: tuple[Note, ...], write: Writer, *, key: str) -> None:
+    """The notes, newest first, each to be changed in place, and a place for a new one."""
     with st.form(f"new-note-{key}", clear_on_submit=True, border=False):
         text = st.text_area(
             "New note", max_chars=LONGEST, placeholder="What would you want to know in two weeks?", height=90
         )
         if st.form_submit_button("Keep this note", icon=":material/note_add:") and (text or "").strip():
-            _write(page, prefix, text or "", None)
+            _write(write, text or "", None)
     for note in current_notes(notes)[:50]:
         with st.container(border=True, gap="xsmall"):
             st.markdown(escaped_lines(note.text, limit=LONGEST))
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.caption(local(note.written_at, page.zone), width="content")
                 with st.popover("Change", type="tertiary", icon=":material/edit:"):
-                    _change(page, prefix, note)
+                    _change(write, note)
 
 
-def _change(page: Page, prefix: str, note: Note) -> None:
+def _change(write: Writer, note: Note) -> None:
     with st.form(f"note-{note.id}", border=False):
         text = st.text_area("Note", value=note.text, max_chars=LONGEST)
         if st.form_submit_button("Keep the change"):
-            _write(page, prefix, text or "", note.id)
+            _write(write, text or "", note.id)
         st.caption("An empty text removes the note.")
 
 
-def _write(page: Page, prefix: str, text: str, replaces: str | None) -> None:
+def _write(write: Writer, text: str, replaces: str | None) -> None:
     try:
-        page.repository.add_note(prefix, text.strip(), replaces=replaces)
+        write(text.strip(), replaces)
     except BatonpassError as error:
         st.error(f"Not kept: {escaped(error.message, limit=300)}. {escaped(error.hint, limit=200)}")
     else:

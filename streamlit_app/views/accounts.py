@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from batonpass.core.model import Session
-from batonpass.core.naming import account_notes_folder
 from batonpass.core.providers import provider_of
 from batonpass.core.usage import AccountUse, account_use, shared_providers
 from batonpass.streamlit_app.components.account_facts import edit_account
@@ -78,7 +79,7 @@ def _account(page: Page, label: str, use: AccountUse | None, sessions: list[Sess
     with right:
         edit_account(page, story.account)
         st.subheader("Notes", anchor=False)
-        edit_notes(page, account_notes_folder(label), story.notes, key=f"account-{label}")
+        edit_notes(page, story.notes, partial(page.repository.add_account_note, label), key=f"account-{label}")
     for provider in sorted({s.host.provider for s in sessions}):
         show_rule(provider)
 

@@ -108,7 +108,7 @@ def _inputs(
             store=page.repository.url,
             account=label,
             goal_steps=run.goal_steps,
-            wheels=page.repository.wheels(),
+            wheels=(agent,) if (agent := page.repository.agent()) else (),
             pick=pick,
             newest_step=newest.step if newest else None,
             drive_folder=folder,

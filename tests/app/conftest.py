@@ -82,11 +82,12 @@ def broken(store: Path) -> Path:
     """Cut JSON, a missing segment, a changed segment, hostile names, absurd numbers, and a run without its main file."""
     cats, digits, speech = sorted((store / "runs").iterdir())
     edit(cats / "run.json", name=HOSTILE, goal_steps=10**40, config={HOSTILE: {"a": [1, None, HOSTILE]}, "big": 1e308})
+    edit(min((speech / "sessions").iterdir()), step=10**400)
     edit(cats / "annotations.json", title=HOSTILE, tags=[HOSTILE, ""])
     sessions = sorted((cats / "sessions").iterdir())
     sessions[0].write_bytes(sessions[0].read_bytes()[:700])
-    edit(sessions[1], account=HOSTILE, step=10**30, trained_s=1e300, branch=HOSTILE)
-    edit(sessions[2], gpus=[{"name": HOSTILE, "memory_bytes": 10**25}])
+    edit(sessions[1], account=HOSTILE, step=10**18, trained_s=1e300, branch=HOSTILE)
+    edit(sessions[2], gpus=[{"name": HOSTILE, "memory_bytes": 10**18}])
     tail = [[0, 5, 0.0, 0.0, 0, "NaN"], [1, 6, 0.0, 1e18, 0, "Infinity"], [2, 7, 0.0, -1e18, 1, 1e308]]
     edit(
         sessions[-1],

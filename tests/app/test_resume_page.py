@@ -1,0 +1,137 @@
+"""The Resume page: from the agent that is missing to the cell and its notebook."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from batonpass.core import naming
+from batonpass.streamlit_app.components.drive_folder import guess_drive_folder
+
+from .conftest import HOSTILE, AppMaker, edit, words
+
+
+def with_agent(store: Path) -> Path:
+    (store / "agent").mkdir()
+    (store / "agent" / "batonpass-0.1.0-py3-none-any.whl").write_bytes(b"a wheel")
+    return store
+
+
+def choose(at: AppTest, target: str) -> AppTest:
+    return at.pills(key="target").set_value(target).run()
+
+
+@pytest.mark.parametrize("target", ["colab-mount", "kaggle", "local", "torch"])
+def test_each_target_gives_a_cell_that_is_python(app: AppMaker, store: Path, target: str) -> None:
+    at = choose(app(with_agent(store), page="resume", run="1a5e0000"), target)
+    assert not at.exception
+    assert len(at.code) == 1
+    compile(at.code[0].value, "cell", "exec")
+    assert "1a5e0000" in at.code[0].value
+
+
+def test_a_folder_and_the_drive_api_do_not_go_together_and_the_page_says_what_to_take(
+    app: AppMaker, store: Path
+) -> None:
+    at = choose(app(with_agent(store), page="resume"), "colab")
+    assert not at.code
+    assert "colab\\-mount" in words(at)
+
+
+def test_the_agent_is_put_on_the_store_with_one_click_and_the_cell_appears(app: AppMaker, store: Path) -> None:
+    at = app(store, page="resume")
+    assert not at.code
+    at = at.button(key="agent").click().run()
+    assert not at.exception
+    assert next(f.name for f in (store / "agent").iterdir()).startswith("batonpass-")
+    assert at.code
+
+
+def test_a_live_session_is_named_before_one_starts_another(app: AppMaker, store: Path) -> None:
+    said = words(app(with_agent(store), page="resume", run="1a5e0000"))
+    assert "**A session is live**" in said
+
+
+def test_a_rewind_is_written_into_the_cell(app: AppMaker, store: Path) -> None:
+    at = app(with_agent(store), page="resume", run="1a5e0000")
+    older = at.selectbox(key="checkpoint").proto.options[1]
+    cats = next((store / "runs").glob("cats*"))
+    manifest = next((cats / "checkpoints").glob("50800-*"))
+    at.session_state["checkpoint"] = str(manifest.relative_to(store))
+    at = at.run()
+    assert not at.exception
+    assert older.startswith("Rewind to step 50,800")
+    assert "as you chose" in words(at)
+
+
+def test_the_files_of_the_checkpoint_are_offered_when_asked_for(app: AppMaker, store: Path) -> None:
+    at = app(with_agent(store), page="resume", run="1a5e0000")
+    at.session_state["files"] = True
+    at = at.run()
+    assert not at.exception
+    names = [b.label for b in at.get("download_button")]
+    assert any("model" in name and "safetensors" in name for name in names)
+
+
+def test_a_checkpoint_without_its_manifest_says_so_and_the_page_stands(app: AppMaker, store: Path) -> None:
+    for manifest in (next((store / "runs").glob("cats*")) / "checkpoints").iterdir():
+        manifest.unlink()
+    at = app(with_agent(store), page="resume", run="1a5e0000")
+    at.session_state["files"] = True
+    at = at.run()
+    assert not at.exception
+    assert "cannot be read" in words(at)
+
+
+def test_a_hostile_name_cannot_break_out_of_the_cell(app: AppMaker, store: Path) -> None:
+    evil = HOSTILE + '"""\nimport os\nos.abort()\n' + "'''"
+    edit(next((store / "runs").glob("cats*")) / "run.json", name=evil)
+    at = choose(app(with_agent(store), page="resume", run="1a5e0000"), "local")
+    assert not at.exception
+    lines = at.code[0].value.splitlines()
+    assert not any(line.strip() in ("import os", "os.abort()") for line in lines)
+    compile(at.code[0].value, "cell", "exec")
+
+
+def test_a_run_without_any_durable_checkpoint_is_told_to_stop_rather_than_begin_again(
+    app: AppMaker, one_session: Path
+) -> None:
+    at = app(with_agent(one_session), page="resume")
+    assert not at.exception
+    assert "No durable checkpoint yet" in words(at)
+
+
+def test_the_first_day_is_a_notebook_that_carries_the_agent(app: AppMaker, tmp_path: Path) -> None:
+    at = app(tmp_path / "My Drive" / "batonpass")
+    assert not at.exception
+    assert at.text_input(key="drive-folder").value == "MyDrive/batonpass"
+    assert [b.label for b in at.get("download_button")] == ["Download the first notebook"]
+    assert "batonpass" in at.code[0].value
+
+
+@pytest.mark.parametrize(
+    ("url", "folder"),
+    [
+        ("/home/me/Google Drive/My Drive/lab/runs", "MyDrive/lab/runs"),
+        ("C:\\Users\\me\\My Drive\\batonpass", "MyDrive/batonpass"),
+        ("G:/My Drive", "MyDrive"),
+        ("/srv/runs", "MyDrive/batonpass"),
+        ("gdrive://batonpass", "MyDrive/batonpass"),
+    ],
+)
+def test_the_folder_on_the_mounted_drive_is_guessed_from_the_path(url: str, folder: str) -> None:
+    assert guess_drive_folder(url) == folder
+
+
+def test_putting_the_agent_on_an_empty_store_marks_it_as_ours(tmp_path: Path) -> None:
+    from batonpass.streamlit_app.repository import Repository
+    from batonpass.sync.root import open_root
+    from batonpass.sync.stores import open_store
+
+    repository = Repository(lambda: open_store(tmp_path / "new"), None)
+    repository.put_agent()
+    assert json.loads((tmp_path / "new" / naming.ROOT_FILE).read_text())["root_id"]
+    assert open_root(open_store(tmp_path / "new"), create=True) == repository.root()
