@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batonpass.core.errors import UsageError
-from batonpass.core.snippets.cells import Cell, Snippet, code, fill, plain
+from batonpass.core.snippets.cells import Cell, Snippet, Value, code, fill, plain
 from batonpass.core.snippets.inputs import SnippetInputs, Target
 
 _LATER = {
@@ -49,17 +49,25 @@ def assemble(target: Target, inputs: SnippetInputs, first: tuple[Cell, ...]) -> 
         f"## {verb} {plain(inputs.run_name)} on {plain(target.value)}\n\n{plain(says, limit=400)}\n\n"
         "Run the cells from top to bottom. Each one stops with a sentence that says what to do when something is missing."
     )
-    start = fill(
-        "start" if inputs.run_id else "start_new",
-        run_name=inputs.run_name,
-        account=inputs.account or None,
-        goal_steps=inputs.goal_steps,
-        root_id=inputs.root_id,
-        **({"run_id": inputs.run_id} if inputs.run_id else {}),
-    )
+    start = _start(inputs)
     train = fill("train_flat" if inputs.goal_steps else "train_epochs")
     cells = (Cell("markdown", intro), *first, code(start), code(train, tags=("your-code",)))
     return Snippet(target.value, cells, f"{verb} {inputs.run_name} on {target.value}", says)
+
+
+def _start(inputs: SnippetInputs) -> str:
+    values: dict[str, Value] = {
+        "run_name": inputs.run_name,
+        "account": inputs.account or None,
+        "goal_steps": inputs.goal_steps,
+        "root_id": inputs.root_id,
+    }
+    if not inputs.run_id:
+        return fill("start_new", **values)
+    values["run_id"] = inputs.run_id
+    if inputs.pick:
+        return fill("start_picked", checkpoint=inputs.pick.key, **values)
+    return fill("start", **values)
 
 
 def reach(target: Target, inputs: SnippetInputs) -> Cell:
@@ -127,7 +135,7 @@ def _what_is_restored(inputs: SnippetInputs) -> str:
     if not inputs.run_id:
         return f"Begins the new run {inputs.run_name}; from the next day on, its own start line continues it."
     if inputs.pick:
-        return f"{inputs.run_name} continues after step {inputs.pick.step:,}{goal}, as you chose; later steps stay as a branch."
+        return f"{inputs.run_name} continues after step {inputs.pick.step:,}{goal}, as you chose; what came after it is kept, and shown as run again."
     if inputs.newest_step is not None:
         return f"{inputs.run_name} continues after step {inputs.newest_step:,}{goal}, or after a later one that arrives meanwhile."
     return f"{inputs.run_name} has no durable checkpoint yet: the start stops unless one arrives, it never begins from zero by itself."

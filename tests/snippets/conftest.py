@@ -75,6 +75,22 @@ def machine(tmp_path: Path) -> FreshMachine:
 
 
 @pytest.fixture(scope="session")
+def bare_machine(tmp_path_factory: pytest.TempPathFactory) -> FreshMachine:
+    """Shared by tests in which nothing gets as far as being installed."""
+    return FreshMachine(tmp_path_factory.mktemp("bare") / "machine")
+
+
+@pytest.fixture(scope="session")
+def own_computer(tmp_path_factory: pytest.TempPathFactory, agent: Agent) -> FreshMachine:
+    """A computer on which Batonpass is installed; shared by tests in which nothing gets as far as being trained."""
+    computer = FreshMachine(tmp_path_factory.mktemp("own") / "machine")
+    wheel = computer.folder / agent.name
+    wheel.write_bytes(agent.data)
+    computer.pip_install(wheel)
+    return computer
+
+
+@pytest.fixture(scope="session")
 def drive_service() -> Iterator[Emulator]:
     with running() as emulator:
         yield emulator

@@ -67,6 +67,11 @@ class FreshMachine:
         """Whether pip has put it here."""
         return (self.site_packages / "batonpass").is_dir()
 
+    def pip_install(self, wheel: Path) -> None:
+        """Install a wheel, as a person would have done before."""
+        command = [self.python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel]
+        subprocess.run(command, check=True, capture_output=True)
+
     def run(self, snippet: Snippet, *, own_cell: str = "", last_cell: str = "", **environment: str) -> Outcome:
         """Execute the snippet's notebook file in a new kernel, with the person's own cell above the last one and a look after it."""
         book = nbformat.reads(to_notebook(snippet).decode(), as_version=4)

@@ -37,9 +37,9 @@ class KilledRun:
 
 
 def train_and_kill(
-    name: str, urls: list[str], environment: Mapping[str, str], *, at_step: int = 5, deadline_s: float = 90
+    name: str, urls: list[str], environment: Mapping[str, str], *, checkpoints: int = 2, deadline_s: float = 90
 ) -> list[KilledRun]:
-    """Train one run on each store in one process, and kill it once each has a durable checkpoint of `at_step` or later."""
+    """Train one run on each store in one process, and kill it once each has this many durable checkpoints."""
     env = {**os.environ, **environment, "PYTHONPATH": str(CHECKOUT / ".typelink"), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(SCRIPT), name, *urls]
     with ExitStack() as stack:
@@ -48,7 +48,7 @@ def train_and_kill(
         until = time.monotonic() + deadline_s
         published = False
         while not published and process.poll() is None and time.monotonic() < until:
-            published = all((newest_step(store) or 0) >= at_step for store in stores)
+            published = all(published_count(store) >= checkpoints for store in stores)
             time.sleep(0.1)
         process.kill()
         said = process.communicate()[0]
@@ -64,14 +64,13 @@ def _look(store: Store, url: str, name: str) -> KilledRun:
     return KilledRun(url, name, run.info.run_id, read_root(store).root_id, newest, folder)
 
 
-def newest_step(store: Store) -> int | None:
-    """The newest published step of the only run on the store, or None while there is none."""
+def published_count(store: Store) -> int:
+    """How many checkpoints the only run on the store lists by now."""
     try:
         folders = list_run_folders(store)
-        listings = read_run(store, folders[0]).sessions[-1].session.checkpoints if folders else ()
-    except (BatonpassError, IndexError):
-        return None
-    return listings[-1].step if listings else None
+        return len(read_run(store, folders[0]).sessions[-1].session.checkpoints) if folders else 0
+    except (BatonpassError, IndexError):  # not there yet, or only half of it
+        return 0
 
 
 def stored_weights(store: Store, run: KilledRun) -> str:

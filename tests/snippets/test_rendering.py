@@ -77,7 +77,8 @@ def test_no_value_can_break_out_of_its_literal(target: Target, inputs: SnippetIn
     changes = {"run_name": text, "account": text, "run_id": text, "root_id": text, "token_file": text}
     if inputs.folder is not None:
         changes["store"] = "/" + text
-    snippet = render(target, dataclasses.replace(inputs, **changes))
+    inputs = dataclasses.replace(inputs, pick=CheckpointPick("key", 3))
+    snippet = render(target, dataclasses.replace(inputs, pick=CheckpointPick(text, 3), **changes))
 
     assert text in literals(snippet)
     assert shape(snippet) == shape(render(target, inputs))
@@ -242,6 +243,14 @@ def test_a_drive_folder_stays_below_its_mount(folder: str):
 )
 def test_it_says_what_will_be_restored(changes: dict, words: str):
     assert words in render(Target.COLAB_MOUNT, dataclasses.replace(INPUTS, **changes)).says
+
+
+def test_a_chosen_checkpoint_stands_in_the_start():
+    """The notebook does what the sentence says; without a choice nothing is pinned, so the newest one counts."""
+    key = "runs/x-1f2e3d4c/checkpoints/3000-a-1.json"
+    chosen = render(Target.LOCAL, dataclasses.replace(FOLDER_INPUTS, pick=CheckpointPick(key, 3_000)))
+    assert f"checkpoint={key!r}" in chosen.code
+    assert "checkpoint=" not in render(Target.LOCAL, FOLDER_INPUTS).code
 
 
 def test_without_a_goal_the_loop_is_the_nested_one():
