@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -9,12 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batonpass.core import naming
-from batonpass.core.errors import CorruptCheckpointError, NotFoundError, NothingToRestoreError
+from batonpass.core.errors import (
+    CorruptCheckpointError,
+    FormatError,
+    NotFoundError,
+    NothingToRestoreError,
+    StoreError,
+)
 from batonpass.core.lineage import Candidate, resume_candidates, trace
 from batonpass.core.model import CheckpointListing, Manifest, ResumeRecord, Session
 from batonpass.sync.active import ActiveSession
 from batonpass.sync.leftovers import newest_local
-from batonpass.sync.reading import RunFiles, read_run
+from batonpass.sync.reading import RunFiles, read_manifest, read_run
 from batonpass.sync.restore import RestoreProgress, fetch_checkpoint
 
 if TYPE_CHECKING:
@@ -175,8 +182,16 @@ def _printed(say: Callable[[str], None]) -> RestoreProgress:
     return RestoreProgress(tell)
 
 
+def _share_files(active: ActiveSession, offer: Offer, manifest: Manifest) -> None:
+    """Equal bytes (frozen weights) are not sent again. A copy on this disk does not know their names on the store; the manifest there does."""
+    if offer.listing is not None and offer.directory is not None:
+        with contextlib.suppress(StoreError, FormatError):  # then they are sent once more, which is only slower
+            manifest = read_manifest(active.joined.store, offer.key, store_id=offer.listing.id)
+    active.mirror.knows(manifest)
+
+
 def _found(active: ActiveSession, offer: Offer, loaded: Loaded, record: ResumeRecord, others: list[Session]) -> Found:
-    active.mirror.knows(loaded.manifest)
+    _share_files(active, offer, loaded.manifest)
     if record.chosen:
         return Found(offer, loaded, replace(record, reason="you chose this checkpoint"), 0, 0.0)
     before = next((s for s in others if s.id == offer.session), None)
