@@ -19,8 +19,8 @@ def safetensors(seed: int, size: int = 4000) -> bytes:
 def torch_zip(seed: int, size: int = 4000) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("archive/data.pkl", b"\x80\x02}q\x00.")
-        archive.writestr("archive/data/0", random.Random(seed).randbytes(size))
+        archive.writestr(zipfile.ZipInfo("archive/data.pkl"), b"\x80\x02}q\x00.")
+        archive.writestr(zipfile.ZipInfo("archive/data/0"), random.Random(seed).randbytes(size))
     return out.getvalue()
 
 
