@@ -120,6 +120,14 @@ def parse_run_folder(name: str) -> tuple[str, str] | None:
     return (match[1], match[2]) if match else None
 
 
+def run_id_of(folder: str) -> str:
+    """The id in a run's folder. FormatError for any other folder."""
+    parsed = parse_run_folder(folder.removeprefix(RUNS_FOLDER).rstrip("/"))
+    if parsed is None:
+        raise FormatError(f"not a run's folder: {folder!r}")
+    return parsed[1]
+
+
 def run_file(folder: str) -> str:
     """Key of `run.json`."""
     return f"{folder}run.json"

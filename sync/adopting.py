@@ -21,7 +21,8 @@ from batonpass.sync.joining import Joined
 from batonpass.sync.pruning import Keep
 from batonpass.sync.reading import find_run_folder
 from batonpass.sync.settled import Candidate, candidate_of
-from batonpass.sync.snapshots import take_snapshot
+from batonpass.sync.snapshots import NotTakenError, take_snapshot
+from batonpass.sync.structure import why_not_whole
 from batonpass.sync.watch_join import host_of_trainer, join_watched
 
 
@@ -53,6 +54,10 @@ def adopt(
     NotTakenError when the file is damaged or is being written; any error of `join_run`.
     """
     candidate = _existing(path)
+    if reason := why_not_whole(path):
+        raise NotTakenError(
+            f"{path} is not whole: {reason}", hint="look for an older copy of it, or wait until it is written"
+        )
     _refuse_existing_run(store, name)
     joined = join_watched(store, name, account, settings, host_of_trainer(settings, None), takeover=False, say=say)
     patience = Patience(lease_s=settings.lease_s, say=say)

@@ -42,22 +42,24 @@ class Keep:
 
 
 class Pruner:
-    """Retention of one run, carried out by one session. Used by one thread at a time."""
+    """Retention of one run, carried out by the session of `writer`, or where nobody holds the run by an app (`by`). Used by one
+    thread at a time.
+    """
 
-    def __init__(self, store: Store, folder: str, writer: SessionWriter, keep: Keep) -> None:
+    def __init__(self, store: Store, folder: str, writer: SessionWriter | None, keep: Keep, *, by: str = "") -> None:
         self._store = store
         self._folder = folder
         self._writer = writer
+        self._by = writer.record.id if writer else by
         self._policy = keep.policy()
         self._files: dict[str, tuple[str, ...]] = {}
         """Manifest key -> names in the pool; manifests never change."""
 
     def plan(self, run: RunFiles) -> RetentionPlan:
         """What would stay and go now."""
-        me = self._writer.record
-        asked = [e.key for d in run.deletions if d.by != me.id for e in d.entries if not e.removed]
+        asked = [e.key for d in run.deletions if d.by != self._by for e in d.entries if not e.removed]
         done = {e.key for d in run.deletions for e in d.entries if e.removed}
-        sessions = [_without(me if s.session.id == me.id else s.session, done) for s in run.sessions]
+        sessions = [_without(session, done) for session in self._sessions(run)]
         return plan_retention(run.head, sessions, self._policy, now=self._store.now(), asked=asked)
 
     def prune(self) -> int:
@@ -65,14 +67,14 @@ class Pruner:
         run = read_run(self._store, self._folder)
         remove = self.plan(run).remove
         now = self._store.now()
-        mine = next((d for d in run.deletions if d.by == self._writer.record.id), Deletions(self._writer.record.id))
+        mine = next((d for d in run.deletions if d.by == self._by), Deletions(self._by))
         if remove:
             fresh = tuple(Deletion(v.listing.key, now, removed=True, files=self._files_of(v.listing)) for v in remove)
             mine = replace(mine, entries=(*mine.entries, *fresh))
             self._write(mine)
-            own = {v.listing.key for v in remove if v.session == self._writer.record.id}
-            self._writer.drop_checkpoints(own)
-            self._writer.publish()
+            if self._writer is not None:
+                self._writer.drop_checkpoints({v.listing.key for v in remove if v.session == self._by})
+                self._writer.publish()
             for verdict in remove:
                 self._store.delete(verdict.listing.key, store_id=verdict.listing.id)
         self._remove_files(mine, now)
@@ -99,13 +101,17 @@ class Pruner:
 
     def _named(self, run: RunFiles) -> set[str]:
         """Names of every pool file that a living checkpoint, or one that is being restored, needs."""
-        me = self._writer.record
-        sessions = [me if s.session.id == me.id else s.session for s in run.sessions]
+        sessions = self._sessions(run)
         in_use = {s.resumed_from.checkpoint for s in sessions if s.resumed_from and not s.checkpoints}
         gone = {e.key for d in run.deletions for e in d.entries if e.removed}
         pools = {pool for s in sessions for c in s.checkpoints if c.key not in gone for pool in self._files_of(c)}
         pending = [e for d in run.deletions for e in d.entries if e.key in in_use]
         return pools | {pool for entry in pending for pool in entry.files}
+
+    def _sessions(self, run: RunFiles) -> list[Session]:
+        """All sessions, the writer's own as it is here and now."""
+        me = self._writer.record if self._writer else None
+        return [me if me and s.session.id == me.id else s.session for s in run.sessions]
 
     def _files_of(self, listing: CheckpointListing) -> tuple[str, ...]:
         """Names in the pool. NotFoundError where the manifest has not arrived."""

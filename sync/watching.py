@@ -119,7 +119,10 @@ class Watch:
         while not stopping.is_set():
             if self._options.pid is not None and not self.trainer_lives:
                 return _ENDED
-            self.poll()
+            try:
+                self.poll()
+            except Exception as error:  # noqa: BLE001  # whatever it is, the next look may work, and the trainer goes on
+                self._complain(f"batonpass: watching {self.folder}: {type(error).__name__}: {error}; it is tried again")
             stopping.wait(self._options.every_s)
         return "the watcher was stopped"
 

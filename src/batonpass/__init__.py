@@ -9,18 +9,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from batonpass.adopting import adopt as adopt
     from batonpass.core.errors import BatonpassError as BatonpassError
+    from batonpass.restoring import restore as restore
     from batonpass.run import Run as Run
     from batonpass.starting import start as start
+    from batonpass.watching import watch as watch
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "BatonpassError": "batonpass.core.errors",
     "Run": "batonpass.run",
+    "adopt": "batonpass.adopting",
+    "restore": "batonpass.restoring",
     "start": "batonpass.starting",
+    "watch": "batonpass.watching",
 }
-__all__ = ["BatonpassError", "Run", "__version__", "start"]  # found by __getattr__
+__all__ = ["BatonpassError", "Run", "__version__", "adopt", "restore", "start", "watch"]  # found by __getattr__
 
 
 def __getattr__(name: str) -> Any:

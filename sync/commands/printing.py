@@ -23,6 +23,11 @@ def show(text: str = "") -> None:
     _write(sys.stdout, plain(text))
 
 
+def show_code(code: str) -> None:
+    """Code that is to be pasted, as it is; whoever made it has put every foreign value through `repr`."""
+    _write(sys.stdout, code)
+
+
 def note(text: str) -> None:
     """A line beside the result: warnings, what is being done."""
     _write(sys.stderr, plain(text))

@@ -1,0 +1,60 @@
+"""`batonpass app`: the Streamlit app on this computer, for this computer only."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from batonpass.core.errors import UsageError
+from batonpass.sync.commands.opening import add_store
+
+PIP_LINE = 'python -m pip install "streamlit>=1.67,<2" "scipy>=1.14"'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--store --port --no-browser."""
+    add_store(parser)
+    parser.add_argument("--port", type=int, default=8501, help="on 127.0.0.1 (default: 8501)")
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Become Streamlit (on Windows: start it and wait)."""
+    script = find_app()
+    command = [sys.executable, "-m", "streamlit", "run", script.name, *_options(args)]
+    environment = {**os.environ, **({"BATONPASS_STORE": absolute(args.store)} if args.store else {})}
+    if os.name == "posix":
+        sys.stdout.flush()
+        os.chdir(script.parent)  # where its theme lies
+        os.execve(sys.executable, command, environment)  # noqa: S606  # our own interpreter and arguments
+    return subprocess.run(command, cwd=script.parent, env=environment, check=False).returncode  # noqa: S603  # as above
+
+
+def find_app() -> Path:
+    """The app's script, without importing it. UsageError when it or Streamlit is not installed."""
+    spec = importlib.util.find_spec("batonpass.streamlit_app")
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    script = Path(places[0]) / "app.py" if places else None
+    if script is None or not script.is_file():
+        raise UsageError("this installation has no app in it", hint="install the whole package: pip install batonpass")
+    if importlib.util.find_spec("streamlit") is None:
+        raise UsageError("the app needs Streamlit, which is not installed here", hint=PIP_LINE)
+    return script
+
+
+def absolute(store: str) -> str:
+    """A folder's path that holds from any folder; a URL stays as it is."""
+    return store if "://" in store else str(Path(store).expanduser().absolute())
+
+
+def _options(args: argparse.Namespace) -> list[str]:
+    return [
+        "--server.address=127.0.0.1",
+        f"--server.port={args.port}",
+        f"--server.headless={'true' if args.no_browser else 'false'}",
+        "--browser.gatherUsageStats=false",
+    ]
