@@ -23,7 +23,9 @@ def first_day_steps(overview: Overview | None, *, reachable: bool, agent_there: 
     sessions = [s.session for r in overview.runs for s in r.files.sessions] if overview else []
     return (
         Step("The store answers", reachable, "Choose it below or in Settings."),
-        Step("The agent lies on it", bool(agent_there), "One click on the Resume page, or `batonpass agent put`."),
+        Step(
+            "The agent lies on it", bool(agent_there), "One click on this page or on Resume, or `batonpass agent put`."
+        ),
         Step("A session has sent its first heartbeat", bool(sessions), "Paste the cell into a notebook and run it."),
         Step(
             "A first checkpoint is durable",

@@ -9,6 +9,7 @@ from batonpass.core.snippets.day_one import day_one
 from batonpass.core.snippets.inputs import SnippetInputs, Target
 from batonpass.core.snippets.notebook import to_notebook
 from batonpass.streamlit_app.choice import choose_store, current_choice, look_at_sample, repository_of
+from batonpass.streamlit_app.components.agent_button import show_agent_button
 from batonpass.streamlit_app.components.checklist import first_day_steps, show_checklist
 from batonpass.streamlit_app.components.drive_folder import drive_folder
 from batonpass.streamlit_app.components.page import Page, say_error
@@ -57,6 +58,8 @@ def show_empty(page: Page | None) -> None:
             )
         )
         st.caption("These lines tick themselves.")
+        if page is not None and not page.repository.agent_there():
+            show_agent_button(page)
 
 
 def _ask_store() -> None:

@@ -92,7 +92,8 @@ def say_broken(broken: Iterable[str]) -> None:
 def say_error(error: BatonpassError) -> None:
     """What cannot be done now, and what to do."""
     hint = f"  \nWhat to do: {escaped(error.hint, limit=300)}" if error.hint else ""
-    st.info(f"{escaped(error.message, limit=300)}{hint}", icon=":material/info:")
+    message = error.message[:1].upper() + error.message[1:]
+    st.info(f"{escaped(message, limit=300)}{hint}", icon=":material/info:")
 
 
 @st.fragment(run_every=PULSE_S)

@@ -73,8 +73,8 @@ def _head(coat: _Coat, x: float, y: float, *, asleep: bool = False) -> str:
     return (
         f'<g transform="translate({x} {y})"><path d="{coat.ear}" fill="{coat.dark}"/>'
         f'<circle r="13" fill="{coat.fur}"/><path d="M3 2q0-12 2-14 4 2 4 12 8 0 8 5 0 6-9 6-6 0-5-9z" fill="{coat.light}"/>'
-        f'{eye}<ellipse cx="16" cy="3" rx="2.4" ry="2" fill="#333"/>'
-        f'<path d="M15 6q-2 4-6 3" stroke="#333" stroke-width="1.1" fill="none"/>{coat.whiskers}</g>'
+        f'{eye}<ellipse cx="15" cy="3" rx="2.6" ry="2.2" fill="#33302e" stroke="{coat.light}" stroke-width=".9"/>'
+        f'<path d="M13 7q-2 3-5 2" stroke="#33302e" stroke-width="1.1" fill="none"/>{coat.whiskers}</g>'
     )
 
 

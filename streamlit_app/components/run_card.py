@@ -102,7 +102,7 @@ def _forecast(page: Page, run: RunStory, standing: RunStanding) -> None:
 def _words(page: Page, guess: Forecast) -> str:
     words = f"About {duration(guess.training_s)} of training left"
     if guess.done_at is not None:
-        words += f"; at the pace so far done {local(guess.done_at, page.zone)}"
+        words += f"; at the pace so far, done by {local(guess.done_at, page.zone)}"
     return f"{words} (n = {guess.n}, your log, not a promise)"
 
 

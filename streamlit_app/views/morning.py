@@ -47,7 +47,7 @@ def _greet(shown: list[tuple[RunStory, RunStanding]], *, archived: int) -> None:
     durable = all(s.risk_s < NEARLY_S for s in live) if live else bool(shown) and len(finished) == len(shown)
     parts = [
         f"**{plural(len(live), 'run')} live**" if live else "Nothing is live",
-        f"{plural(len(needing), 'run')} could go on" if needing else "",
+        f"{plural(len(needing), 'run')} waiting to go on" if needing else "",
         f"{plural(len(finished), 'run')} finished" if finished else "",
         f"{archived} archived" if archived else "",
     ]

@@ -9,6 +9,7 @@ import streamlit as st
 from batonpass.core.errors import BatonpassError
 from batonpass.core.settings import read_settings
 from batonpass.streamlit_app.choice import choose_store, current_choice, look_at_sample, repository_of
+from batonpass.streamlit_app.components.agent_button import show_agent_button
 from batonpass.streamlit_app.components.checklist import first_day_steps, show_checklist
 from batonpass.streamlit_app.components.page import open_page, say_broken
 from batonpass.streamlit_app.components.pet import NO_PET, show_pet
@@ -40,6 +41,8 @@ def show() -> None:
                 agent_there=repository.agent_there() if repository else None,
             )
         )
+        if page is not None and not page.repository.agent_there():
+            show_agent_button(page)
         _pet()
         _appearance()
 

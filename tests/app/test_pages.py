@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,14 @@ def test_the_morning_page_tells_what_is_live_durable_and_at_risk(app: AppMaker, 
     assert "Durable at step **51,000**" in said
     assert "failed" in said or "OutOfMemoryError" in said
     assert "your log, not a promise" in said
+
+
+def test_an_app_without_the_package_says_how_to_install_it(app: AppMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "batonpass.streamlit_app.components.frame", None)
+    at = app()
+    assert not at.exception
+    assert "not installed" in at.title[0].value
+    assert "pip install" in at.code[0].value
 
 
 def test_an_archived_run_leaves_the_morning_page(app: AppMaker, store: Path) -> None:

@@ -112,6 +112,16 @@ def test_the_first_day_is_a_notebook_that_carries_the_agent(app: AppMaker, tmp_p
     assert "batonpass" in at.code[0].value
 
 
+def test_on_the_first_day_the_agent_is_put_on_the_empty_store_and_its_line_is_ticked(
+    app: AppMaker, tmp_path: Path
+) -> None:
+    at = app(tmp_path / "new")
+    assert "**The agent lies on it** · to do" in words(at)
+    at = at.button(key="agent").click().run()
+    assert not at.exception
+    assert "**The agent lies on it** · done" in words(at)
+
+
 @pytest.mark.parametrize(
     ("url", "folder"),
     [
