@@ -70,7 +70,9 @@ class OptimizerAdapter:
             ],
         }
         self.optimizer.load_state_dict(state)
-        if tree["state"]:  # it has stepped before, so a scheduler need not warn when its own step comes first after a resume
+        if tree[
+            "state"
+        ]:  # it has stepped before, so a scheduler need not warn when its own step comes first after a resume
             self.optimizer._opt_called = True  # type: ignore[attr-defined]  # noqa: SLF001  # read by torch's schedulers
         for name, parameter in self._named():
             if name in tree["state"]:

@@ -346,7 +346,9 @@ class Run:
         if self._saver is not None:
             self._saver.wait(timeout_s)
             self._saver.close()
-        return self._active.close(kind, detail=detail, timeout_s=timeout_s)
+        safe = self._active.close(kind, detail=detail, timeout_s=timeout_s)
+        self._active.joined.store.close()
+        return safe
 
     def _must_be_attached(self, what: str) -> None:
         if self._saver is None:

@@ -85,7 +85,7 @@ def train(arguments: argparse.Namespace) -> str:
         optimizer.zero_grad()
         logits = model(images)
         loss = nn.functional.cross_entropy(logits, labels)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no annotation there
         optimizer.step()
         run.log(loss=loss, accuracy=(logits.argmax(1) == labels).float().mean(), lr=scheduler.get_last_lr()[0])
         scheduler.step()

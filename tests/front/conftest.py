@@ -1,0 +1,21 @@
+"""The emulated Drive for the front door's tests, and a kernel that forgets its open runs after each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from drive_emulator.fixtures import account, drive_settings, emulator, emulator_process
+
+from batonpass import starting
+
+__all__ = ["account", "drive_settings", "emulator", "emulator_process"]
+
+
+@pytest.fixture(autouse=True)
+def _forget_open_runs() -> Iterator[None]:
+    yield
+    for run in list(starting._open_runs.values()):
+        run._active.service.stop()
+        run._active.joined.store.close()
+    starting._open_runs.clear()
