@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from app.live_app import PAGES, browser, fresh_home, serve, settle
+from app.live_app import PAGES, browser, serve, settle
 
 LOOKS = {"light": ("light", 1280, 900), "dark": ("dark", 1280, 900), "phone": ("light", 390, 844)}
 
@@ -18,7 +19,7 @@ def main(folder: Path, store: str | None) -> None:
     """One PNG per page and look, the whole length of the page."""
     folder.mkdir(parents=True, exist_ok=True)
     query = "" if store else "?look=sample"
-    with serve(fresh_home(), store=store) as address, browser() as chromium:
+    with TemporaryDirectory() as home, serve(Path(home), store=store) as address, browser() as chromium:
         for look, (scheme, width, height) in LOOKS.items():
             context = chromium.new_context(
                 color_scheme=scheme,
@@ -49,7 +50,7 @@ def renew_readme_picture(target: Path) -> None:
     """The upper part of the Run page on the sample, in few colours so that it stays small."""
     from PIL import Image
 
-    with serve(fresh_home()) as address, browser() as chromium:
+    with TemporaryDirectory() as home, serve(Path(home)) as address, browser() as chromium:
         page = chromium.new_page(viewport={"width": 1160, "height": 890}, reduced_motion="reduce")
         page.goto(f"{address}/run?look=sample&run=1a5e0000")
         settle(page)

@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -64,7 +63,7 @@ def serve(home: Path, *, store: str | None = None, patience_s: float = 60) -> It
 
 @contextmanager
 def browser() -> Iterator[Any]:
-    """A Chromium with a fresh profile; yields Playwright's persistent-context maker's browser."""
+    """A Chromium with a fresh profile; yields Playwright's browser."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
@@ -94,8 +93,3 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], deadline: float) -> Non
         except OSError:
             time.sleep(0.1)
     raise TimeoutError(url)
-
-
-def fresh_home() -> Path:
-    """A home that nothing was kept in."""
-    return Path(tempfile.mkdtemp(prefix="batonpass-home-"))

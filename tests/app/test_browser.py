@@ -14,7 +14,7 @@ import pytest
 from batonpass.streamlit_app.sample import write_sample
 
 from .conftest import HOSTILE, edit, write_files
-from .live_app import PAGES, browser, find_chromium, fresh_home, serve, settle
+from .live_app import PAGES, browser, find_chromium, serve, settle
 
 REQUIRED = os.environ.get("BATONPASS_REQUIRE_BROWSER") == "1"
 pytestmark = [
@@ -44,8 +44,8 @@ def user_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(user_store: Path) -> Iterator[str]:
-    with serve(fresh_home(), store=str(user_store)) as found:
+def address(user_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serve(tmp_path_factory.mktemp("home"), store=str(user_store)) as found:
         yield found
 
 
@@ -156,8 +156,8 @@ def test_a_note_typed_in_the_browser_stays_on_the_store(address: str, open_tab: 
     assert any("typed in the browser" in f.read_text() for f in notes.iterdir())
 
 
-def test_the_sample_is_one_click_from_the_empty_state(open_tab: Any) -> None:
-    with serve(fresh_home()) as empty:
+def test_the_sample_is_one_click_from_the_empty_state(open_tab: Any, tmp_path: Path) -> None:
+    with serve(tmp_path) as empty:
         page = open_tab()
         page.goto(empty)
         settle(page)
