@@ -184,6 +184,7 @@ class TrainingLoop:
         self.body_open = self.in_tail = False
         self.doubts = [str(d) for d in data.get("doubts", [])]
         self._source = None
+        self.witness.drop_gradients()  # those of a body that was cut belong to no step
         if seed != self.now.seed:
             self._sources.clear()
 

@@ -216,10 +216,9 @@ class Plan:
     streams: bool = True
     sessions: list[Session] = field(default_factory=list)
 
-    def run(
-        self, folder: Path, *, save_at: Callable[[int], bool] = lambda _: False, deaths: tuple[int, ...] = ()
-    ) -> str:
-        """The digest of everything at the end."""
+    def run(self, folder: Path, *, save_at: Callable[[int], bool] | None = None, deaths: tuple[int, ...] = ()) -> str:
+        """The digest of everything at the end. Without `save_at` each session saves where it dies, and only there."""
+        save_at = save_at or deaths.__contains__
         folder.mkdir(parents=True, exist_ok=True)
         for machine, death in enumerate((*deaths, None)):
             session = Session(folder, goal=self.goal, save_at=save_at, die_after=death, machine=machine)

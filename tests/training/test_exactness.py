@@ -43,7 +43,7 @@ def test_killed_after_every_step_the_final_state_is_the_same(form, whole, tmp_pa
     last = 8 if form == "accumulated" else 19
     deaths = tuple(range(1, last))
     plan = Plan(train, make_loader, goal)
-    assert plan.run(tmp_path / "relay", save_at=always, deaths=deaths) == whole(form)
+    assert plan.run(tmp_path / "relay", deaths=deaths) == whole(form)
     assert all(s.report.label == "EXACT" for s in plan.sessions[1:])
     assert len(plan.sessions) == len(deaths) + 1
 
@@ -67,7 +67,7 @@ def test_killed_at_random_steps_with_rare_checkpoints_the_final_state_is_the_sam
 def test_the_comparison_notices_streams_that_were_not_restored(form, whole, tmp_path):
     train, goal = FORMS[form]
     plan = Plan(train, make_loader, goal, streams=False)
-    assert plan.run(tmp_path / "relay", save_at=always, deaths=(5,)) != whole(form)
+    assert plan.run(tmp_path / "relay", deaths=(5,)) != whole(form)
 
 
 @pytest.mark.parametrize("persistent", [False, True])
@@ -75,13 +75,13 @@ def test_with_two_workers_the_bits_are_those_without_workers(persistent, whole, 
     plan = Plan(nested, lambda: make_loader(2, persistent_workers=persistent))
     assert plan.run(tmp_path / "whole") == whole("nested")
     plan = Plan(nested, lambda: make_loader(2, persistent_workers=persistent, prefetch_factor=3))
-    assert plan.run(tmp_path / "relay", save_at=always, deaths=(3, 8, 12)) == whole("nested")
+    assert plan.run(tmp_path / "relay", deaths=(3, 8, 12)) == whole("nested")
 
 
 def test_the_number_of_workers_may_change_between_sessions(whole, tmp_path):
     workers = iter([2, 0, 1])
     plan = Plan(flat, lambda: make_loader(next(workers)), STEPS)
-    assert plan.run(tmp_path / "relay", save_at=always, deaths=(6, 13)) == whole("flat")
+    assert plan.run(tmp_path / "relay", deaths=(6, 13)) == whole("flat")
 
 
 class Batched(Augmented):
@@ -165,7 +165,7 @@ def test_every_kind_of_loader_continues_with_the_same_bits(kind, form, tmp_path)
     train, goal = FORMS[form]
     expected = Plan(train, LOADERS[kind], goal).run(tmp_path / "whole")
     plan = Plan(train, LOADERS[kind], goal)
-    assert plan.run(tmp_path / "relay", save_at=always, deaths=(3, 7, 11)) == expected
+    assert plan.run(tmp_path / "relay", deaths=(3, 7, 11)) == expected
     assert not plan.sessions[-1].loop.doubts
 
 
@@ -177,7 +177,7 @@ def test_what_cannot_be_rebuilt_is_read_on_and_labelled(make, form, tmp_path):
     train, goal = FORMS[form]
     expected = Plan(train, make, goal).run(tmp_path / "whole")
     plan = Plan(train, make, goal)
-    assert plan.run(tmp_path / "relay", save_at=always, deaths=(2, 5)) == expected
+    assert plan.run(tmp_path / "relay", deaths=(2, 5)) == expected
     assert any("loader" in d for d in plan.sessions[-1].loop.doubts)
 
 
