@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 
+import pytest
 from house.checkout import CHECKOUT
 
 import batonpass
@@ -35,9 +36,11 @@ def test_the_page_on_the_api_names_every_public_member_of_a_run():
     assert not [name for name in members if not re.search(rf"`{name}[`(]", API)]
 
 
-def test_the_page_on_the_api_names_every_argument_of_start():
-    arguments = inspect.signature(batonpass.start).parameters
-    assert not [name for name in arguments if f"`{name}`" not in API and f"({name}," not in API]
+@pytest.mark.parametrize("name", ["start", "watch", "restore", "adopt"])
+def test_the_page_on_the_api_names_every_argument_of_a_function(name):
+    (section,) = re.findall(rf"^## `bp\.{name}`$(.*?)(?=^## |\Z)", API, re.MULTILINE | re.DOTALL)
+    arguments = inspect.signature(getattr(batonpass, name)).parameters
+    assert not [argument for argument in arguments if not re.search(rf"\b{argument}\b", section)]
 
 
 def test_the_page_on_the_api_names_every_variable_of_the_environment():
