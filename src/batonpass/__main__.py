@@ -96,7 +96,7 @@ def _explain(error: Exception) -> int:
         _say(f"batonpass: {error}")
         return error.exit_code
     if isinstance(error, OSError):
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         hint = "make room on that disk" if full else "check the path and your permissions on this computer"
         _say(f"batonpass: {error.filename or 'this computer'}: {error.strerror or error}\n  What to do: {hint}")
         return StoreFullError.exit_code if full else BatonpassError.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,8 +21,15 @@ def run_of_two(tmp_path: Path) -> Published:
 def batonpass(tmp_path: Path):
     """Runs a command as a user does; returns the finished process."""
 
-    def call(*words: object, stdin: str = "", env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        import os
+    def call(
+        *words: object, stdin: str = "", env: dict[str, str] | None = None, file_limit: int | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """`file_limit`: no file may grow beyond so many bytes, as if the disk were full."""
+
+        def limit():
+            import resource
+
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
 
         return subprocess.run(
             [sys.executable, "-W", "error", "-m", "batonpass", *map(str, words)],
@@ -33,6 +41,7 @@ def batonpass(tmp_path: Path):
             cwd=tmp_path,
             env={**os.environ, **(env or {})},
             check=False,
+            preexec_fn=limit if file_limit else None,
         )
 
     return call
