@@ -1,0 +1,113 @@
+"""The callbacks are safe to import without their trainers, log numbers, mirror the folder, and end the session."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+import types
+
+import pytest
+from watch.trainers import hf_folder, torch_zip
+
+from batonpass.core.settings import read_settings
+from batonpass.sync.reading import find_run_folder, read_run
+from batonpass.sync.stores import open_store
+
+
+@pytest.fixture
+def trainer_package(monkeypatch):
+    """A stand-in module with the base class that a callback is made of."""
+
+    def install(name, base, module):
+        for depth in range(1, name.count(".") + 2):
+            part = ".".join(name.split(".")[:depth])
+            monkeypatch.setitem(sys.modules, part, types.ModuleType(part))
+        made = type(base, (), {"on_something_else": lambda self: "the base class's"})
+        setattr(sys.modules[name], base, made)
+        callbacks = importlib.import_module(module)
+        callbacks.__dict__.pop("BatonpassCallback", None)
+        kind = callbacks.BatonpassCallback
+        assert issubclass(kind, made)
+        callbacks.__dict__.pop("BatonpassCallback", None)
+        return kind
+
+    return install
+
+
+def session_of(root, name="cats"):
+    store = open_store(str(root), read_settings())
+    run = read_run(store, find_run_folder(store, name))
+    return run.sessions[-1].session
+
+
+def logged(session):
+    return {(session.tail.names[row[4]], row[1]): row[5] for row in session.tail.rows}
+
+
+def test_importing_the_callbacks_imports_no_trainer():
+    code = (
+        "import sys\nimport batonpass.callbacks.huggingface, batonpass.callbacks.lightning, batonpass.callbacks.keras\n"
+        "heavy = {'transformers', 'lightning', 'keras', 'torch', 'tensorflow'} & set(sys.modules)\nassert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_hugging_face_callback_logs_and_mirrors(tmp_path, trainer_package):
+    kind = trainer_package("transformers", "TrainerCallback", "batonpass.callbacks.huggingface")
+    callback = kind("cats", store=tmp_path / "drive", say=lambda _: None)
+    args = types.SimpleNamespace(output_dir=str(tmp_path / "out"))
+    state = types.SimpleNamespace(global_step=0, epoch=0.0, is_world_process_zero=True)
+    callback.on_train_begin(args, state, None, model=None)
+    state.global_step, state.epoch = 500, 2.5
+    callback.on_log(args, state, None, logs={"loss": 0.25, "note": "not a number"}, model=None)
+    hf_folder(tmp_path / "out", 500)
+    callback.on_train_end(args, state, None)
+    session = session_of(tmp_path / "drive")
+    assert logged(session) == {("loss", 500): 0.25}
+    assert [c.step for c in session.checkpoints] == [500]
+    assert session.end is not None
+    assert callback.on_something_else() == "the base class's"
+
+
+def test_other_ranks_mirror_nothing(tmp_path, trainer_package):
+    kind = trainer_package("transformers", "TrainerCallback", "batonpass.callbacks.huggingface")
+    callback = kind("cats", store=tmp_path / "drive", say=lambda _: None)
+    state = types.SimpleNamespace(global_step=1, epoch=0.0, is_world_process_zero=False)
+    callback.on_train_begin(types.SimpleNamespace(output_dir=str(tmp_path / "out")), state, None)
+    callback.on_log(None, state, None, logs={"loss": 1.0})
+    callback.on_train_end(None, state, None)
+    assert not (tmp_path / "drive").exists()
+
+
+def test_the_lightning_callback_logs_and_mirrors(tmp_path, trainer_package):
+    kind = trainer_package("lightning.pytorch.callbacks", "Callback", "batonpass.callbacks.lightning")
+    callback = kind("cats", store=tmp_path / "drive", every_steps=2, say=lambda _: None)
+    trainer = types.SimpleNamespace(
+        default_root_dir=str(tmp_path / "out"), global_step=0, current_epoch=0, callback_metrics={}, is_global_zero=True
+    )
+    callback.on_fit_start(trainer, None)
+    for step in (1, 2, 3):
+        trainer.global_step, trainer.callback_metrics = step, {"loss": step / 4}
+        callback.on_train_batch_end(trainer, None, None, None, step)
+    (tmp_path / "out" / "epoch=0-step=3.ckpt").write_bytes(torch_zip(1))
+    callback.on_exception(trainer, None, RuntimeError())
+    callback.on_fit_end(trainer, None)
+    session = session_of(tmp_path / "drive")
+    assert logged(session) == {("loss", 2): 0.5}
+    assert [c.step for c in session.checkpoints] == [3]
+
+
+def test_the_keras_callback_logs_and_mirrors(tmp_path, trainer_package):
+    kind = trainer_package("keras.callbacks", "Callback", "batonpass.callbacks.keras")
+    callback = kind("cats", folder=tmp_path / "out", store=tmp_path / "drive", say=lambda _: None)
+    callback.on_train_begin()
+    callback.on_epoch_begin(0)
+    callback.on_train_batch_end(0, {"loss": 9.0})
+    callback.on_epoch_end(0, {"loss": 0.5, "val_loss": 0.75})
+    (tmp_path / "out" / "epoch=1.keras").write_bytes(torch_zip(1))
+    callback.on_train_end()
+    session = session_of(tmp_path / "drive")
+    assert logged(session) == {("loss", 1): 0.5, ("val_loss", 1): 0.75}
+    assert [c.step for c in session.checkpoints] == [1]
