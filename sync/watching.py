@@ -71,7 +71,11 @@ class Watch:
         self._closed = False
         self._host = host_of_trainer(settings, options.pid)
         joined = join_watched(store, name, account, settings, self._host, takeover=options.takeover, say=self._say)
-        self._published = continue_from_before(joined)
+        try:
+            self._published = continue_from_before(joined)
+        except BaseException:
+            joined.close()  # its lock is free: the next watch of the same process may follow at once
+            raise
         self._position = (joined.writer.record.step, 0.0)
         self.active = ActiveSession(
             joined,

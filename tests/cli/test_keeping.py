@@ -81,6 +81,21 @@ def test_prune_without_a_holder_removes_and_what_stays_restores(batonpass, tmp_p
     assert json.loads(again.stdout)["remove"] == []
 
 
+def test_the_files_go_with_a_later_prune_and_only_those_that_nothing_needs(batonpass, tmp_path):
+    from datetime import timedelta
+
+    from batonpass.core.clock import utc_now
+    from batonpass.sync.pruning import Keep, Pruner
+    from batonpass.sync.stores.folder import FolderStore
+
+    made = publish(tmp_path / "drive", tmp_path / "home", steps=(1, 2, 3, 4))
+    for minutes, files in ((0, 8), (3, 8), (10, 4)):
+        store = FolderStore(made.root, now=lambda later=minutes: utc_now() + timedelta(minutes=later))
+        Pruner(store, made.folder, None, Keep(last=2), by="cli-test").prune()
+        assert len(list((made.path / "files").iterdir())) == files
+    assert batonpass("verify", "cats-v2", "--store", made.root, "--read", "1/1").returncode == 0
+
+
 def test_prune_with_a_living_holder_only_asks_and_the_holder_does_it(batonpass, tmp_path):
     home = os.environ["BATONPASS_HOME"]
     from pathlib import Path

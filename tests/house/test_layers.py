@@ -44,6 +44,7 @@ HOMES = {
     "IPython": ("src/batonpass/",),
     "transformers": ("src/batonpass/callbacks/",),
     "lightning": ("src/batonpass/callbacks/",),
+    "pytorch_lightning": ("src/batonpass/callbacks/",),
     "keras": ("src/batonpass/callbacks/",),
 }
 """Third-party library -> where it may be imported, as the beginning of a path."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 from watch.trainers import hf_folder, safetensors, torch_zip
 
-from batonpass.core.errors import HeldElsewhereError, UsageError
+from batonpass.core.errors import HeldElsewhereError, StoreUnreachableError, UsageError
 from batonpass.core.model import EndKind, Manifest
 from batonpass.core.settings import Settings
 from batonpass.sync.bringing import bring_back
@@ -241,3 +241,23 @@ def test_closing_takes_what_is_whole_and_ends_the_session(tmp_path, output, watc
     run = read_run(store, find_run_folder(store, "cats"))
     assert run.head.holder is None
     assert run.session(brought.manifest.session).session.end.kind is EndKind.CLOSED
+
+
+def test_a_store_that_fails_while_a_watch_begins_does_not_lock_the_next_one_out(
+    output, watch, look, listed, monkeypatch
+):
+    hf_folder(output, 100)
+    look(first := watch())
+    first.close()
+
+    def fail(*_):
+        raise StoreUnreachableError("no answer")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("batonpass.sync.watching.continue_from_before", fail)
+        with pytest.raises(StoreUnreachableError):
+            watch()
+    second = watch()
+    hf_folder(output, 200)
+    look(second)
+    assert [step for step, _ in listed()] == [100, 200]
