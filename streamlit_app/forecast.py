@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
+from batonpass.streamlit_app.components.speed_table import ENOUGH_S, ENOUGH_STEPS
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.standing import RunStanding
 
@@ -28,7 +29,7 @@ def forecast(run: RunStory, standing: RunStanding, now: datetime) -> Forecast | 
     measured = [
         s.session
         for s in run.files.sessions
-        if s.session.branch is None and s.session.steps_done > 0 and s.session.trained_s > 60
+        if s.session.branch is None and s.session.trained_s >= ENOUGH_S and s.session.steps_done >= ENOUGH_STEPS
     ]
     if not goal or goal <= standing.step or not measured:
         return None

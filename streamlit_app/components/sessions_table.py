@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from batonpass.core.lineage import Role, legs
-from batonpass.core.states import session_state
+from batonpass.core.lineage import Leg, Role, legs
+from batonpass.core.states import Word, session_state
 from batonpass.streamlit_app.components.gpus import gpu_name, place
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import plain
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.wording import count, duration, local
 
+_SILENT = (Word.LIVE, Word.QUIET, Word.LOST)
 _ROLES = {Role.TRUNK: "counts", Role.SUPERSEDED: "run again", Role.BRANCH: "branch"}
 
 
@@ -34,7 +35,7 @@ def show_sessions(page: Page, run: RunStory) -> None:
                 "Steps": f"{count(leg.began_step)} to {count(s.step)}",
                 "Role": _ROLES[leg.role] + (f": {plain(s.branch, limit=60)}" if s.branch else ""),
                 "Resume": (s.resumed_from.label or "not finished") if s.resumed_from else "began here",
-                "How it stands": session_state(s, age_s, mount=page.mount).word.value,
+                "How it stands": _stands(session_state(s, age_s, mount=page.mount).word, leg),
                 "Ended with": plain(s.end.detail, limit=120) if s.end else "",
             }
         )
@@ -42,3 +43,8 @@ def show_sessions(page: Page, run: RunStory) -> None:
         st.caption("No session could be read.")
         return
     st.dataframe(rows, hide_index=True, alt=f"{len(rows)} sessions of {plain(run.name, limit=60)}")
+
+
+def _stands(word: Word, leg: Leg) -> str:
+    """A session without an end of its own that another has taken over from is neither live nor missed any more."""
+    return "no last word; continued by another" if word in _SILENT and leg.superseded_by else word.value

@@ -13,13 +13,15 @@ from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import plain
 from batonpass.streamlit_app.overview import RunStory
 
-ENOUGH_S = 60.0
-"""A session that trained for less says little about speed."""
+ENOUGH_S = 2.0
+ENOUGH_STEPS = 20
+"""A session that did less says little about speed."""
 
 
 def speed(session: Session) -> float | None:
     """Steps per second inside the loop; None where too little was measured."""
-    return session.steps_done / session.trained_s if session.trained_s >= ENOUGH_S and session.steps_done > 0 else None
+    enough = session.trained_s >= ENOUGH_S and session.steps_done >= ENOUGH_STEPS
+    return session.steps_done / session.trained_s if enough else None
 
 
 def speeds_of_run(run: RunStory) -> list[tuple[str, float, int]]:
@@ -49,7 +51,7 @@ def show_speeds(page: Page) -> None:
                 }
             )
     if not rows:
-        st.caption("Nothing measured yet: a session has to train for a minute.")
+        st.caption("Nothing measured yet: a session has to train for some steps.")
         return
     st.dataframe(rows, hide_index=True, alt="Median steps per second by run and GPU")
     st.caption(

@@ -25,7 +25,7 @@ def timeline_option(sessions: Sequence[Session], ends: dict[str, datetime], zone
             "axisLabel": {"hideOverlap": True, "formatter": {"day": "{d} {MMM}", "month": "1 {MMM}"}},
         },
         "yAxis": {"type": "category", "data": places, "inverse": True, "axisTick": {"show": False}},
-        "series": [_series(gpu, [s for s in sessions if gpu_name(s) == gpu], ends, zone) for gpu in gpus],
+        "series": [_bar(s, ends[s.id], zone) for s in sessions],
     }
 
 
@@ -34,23 +34,19 @@ def timeline_height(sessions: Sequence[Session]) -> int:
     return 90 + ROW_HEIGHT * max(1, len({place(s) for s in sessions}))
 
 
-def _series(gpu: str, sessions: Sequence[Session], ends: dict[str, datetime], zone: tzinfo) -> dict[str, Any]:
-    """A thick line per session; the empty point between two of them breaks the line."""
-    data: list[list[Any]] = []
-    for s in sessions:
-        start, end = _wall(s.started_at, zone), _wall(max(ends[s.id], s.started_at), zone)
-        data += [[start, place(s)], [end, place(s)], [end, None]]
+def _bar(session: Session, end: datetime, zone: tzinfo) -> dict[str, Any]:
+    """A thick line from start to end. Sessions on equal cards share a name, so that the legend has one entry for them."""
+    gpu = gpu_name(session)
+    times = (session.started_at, max(end, session.started_at))
     return {
         "name": gpu,
         "type": "line",
-        "data": data,
+        "data": [[_wall(moment, zone), place(session)] for moment in times],
         "color": gpu_colour(gpu),
         "lineStyle": {"width": 16, "cap": "butt"},
         "symbol": "rect",
         "symbolSize": [3, 16],
         "showSymbol": True,
-        "showAllSymbol": True,
-        "connectNulls": False,
     }
 
 

@@ -16,7 +16,7 @@ from batonpass.streamlit_app.components.notes import edit_notes
 from batonpass.streamlit_app.components.page import Page, open_page, say_broken
 from batonpass.streamlit_app.components.provider_rules import show_rule
 from batonpass.streamlit_app.components.text import escaped
-from batonpass.streamlit_app.wording import local, plural
+from batonpass.streamlit_app.wording import duration, local, plural
 
 
 def show() -> None:
@@ -86,9 +86,9 @@ def _account(page: Page, label: str, use: AccountUse | None, sessions: list[Sess
 
 def _numbers(use: AccountUse, sessions: list[Session]) -> None:
     with st.grid(4, min_column_width=140):
-        st.metric("Last 24 hours", f"{use.hours_24h:.1f} h")
-        st.metric("Last 7 days", f"{use.hours_7d:.1f} h")
-        st.metric("Last 30 days", f"{use.hours_30d:.1f} h")
+        st.metric("Last 24 hours", duration(use.hours_24h * 3600))
+        st.metric("Last 7 days", duration(use.hours_7d * 3600))
+        st.metric("Last 30 days", duration(use.hours_30d * 3600))
         st.metric("Sessions", f"{len(sessions):,}", help="A session is one notebook's part of one run.")
     total = sum(use.gpus.values())
     got = ", ".join(

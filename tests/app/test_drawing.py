@@ -22,6 +22,7 @@ from batonpass.streamlit_app.components.lengths import survival
 from batonpass.streamlit_app.components.pet import mood
 from batonpass.streamlit_app.components.pet_drawing import COATS, Mood, draw
 from batonpass.streamlit_app.components.speed_table import speeds_of_run
+from batonpass.streamlit_app.components.timeline_chart import timeline_option
 from batonpass.streamlit_app.curves import Axis, RunCurves
 from batonpass.streamlit_app.curves import draw as draw_line
 from batonpass.streamlit_app.forecast import forecast
@@ -162,3 +163,14 @@ def test_no_number_is_too_strange_to_be_said(value) -> None:
 
 def test_times_are_said_in_the_readers_own_zone() -> None:
     assert local(NOW, ZoneInfo("Asia/Tokyo")) == "Mon 23 Nov, 17:00"
+
+
+def test_the_timeline_draws_one_bar_per_session_and_nothing_between_two(store) -> None:
+    overview = read_overview(open_store(str(store)))
+    sessions = [s.session for r in overview.runs for s in r.files.sessions]
+    option = timeline_option(sessions, {s.id: s.heartbeat_at for s in sessions}, ZoneInfo("UTC"))
+    assert len(option["series"]) == len(sessions)
+    for bar in option["series"]:
+        (start, where), (end, same) = bar["data"]
+        assert start < end
+        assert where == same
