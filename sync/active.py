@@ -147,6 +147,8 @@ class ActiveSession:
         self.joined.writer.change(end=End(kind, datetime.now(UTC), detail[:500]), alive=False)
         self.joined.log.flush(min(timeout_s, 10.0))
         published = self.service.publish_now()
+        if sent and published:
+            self.service.blobs.run(self._prune)
         self._let_go()
         self.service.stop()
         self.joined.close()
@@ -186,5 +188,10 @@ class ActiveSession:
             self._own_durable = True
             remove_superseded(self._home, root_id=joined.root.root_id, run_id=joined.info.run_id)
         if time.monotonic() - self._pruned_at >= PRUNE_EVERY_S:
-            self._pruned_at = time.monotonic()
+            self._prune()
+
+    def _prune(self) -> None:
+        """Retention is for the session that holds the run; a branch keeps its hands off."""
+        self._pruned_at = time.monotonic()
+        if self.joined.writer.record.branch is None:
             self._pruner.prune()

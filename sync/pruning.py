@@ -15,7 +15,7 @@ from batonpass.core import naming
 from batonpass.core.codec import encode
 from batonpass.core.errors import NotFoundError
 from batonpass.core.model import CheckpointListing, Deletion, Deletions, Session
-from batonpass.core.retention import Policy, RetentionPlan, plan_retention
+from batonpass.core.retention import Policy, RetentionPlan, Verdict, plan_retention
 from batonpass.core.storage import Store
 from batonpass.sync.reading import RunFiles, read_manifest, read_run
 from batonpass.sync.session import SessionWriter
@@ -68,36 +68,45 @@ class Pruner:
         remove = self.plan(run).remove
         now = self._store.now()
         mine = next((d for d in run.deletions if d.by == self._by), Deletions(self._by))
-        if remove:
-            fresh = tuple(Deletion(v.listing.key, now, removed=True, files=self._files_of(v.listing)) for v in remove)
+        fresh = tuple(self._taken_up(remove, now))
+        if fresh:
             mine = replace(mine, entries=(*mine.entries, *fresh))
             self._write(mine)
             if self._writer is not None:
                 self._writer.drop_checkpoints({v.listing.key for v in remove if v.session == self._by})
                 self._writer.publish()
-            for verdict in remove:
-                self._store.delete(verdict.listing.key, store_id=verdict.listing.id)
+            for entry in fresh:
+                self._store.delete(entry.key)
         self._remove_files(mine, now)
-        return len(remove)
+        return len(fresh)
+
+    def _taken_up(self, remove: Iterable[Verdict], now: datetime) -> Iterable[Deletion]:
+        """What is removed now: the plan, and nothing of it whose manifest cannot be read here (its files would be forgotten)."""
+        for verdict in remove:
+            try:
+                files = self._files_of(verdict.listing)
+            except NotFoundError:
+                continue
+            yield Deletion(verdict.listing.key, now, removed=True, files=files)
 
     def _remove_files(self, mine: Deletions, now: datetime) -> None:
         """Files of checkpoints that went long enough ago and that no living checkpoint names."""
         grace = GRACE if self._store.properties.proves_arrival else MOUNT_GRACE
-        due = [e for e in mine.entries if e.files and now - e.at >= grace]
-        if not due:
-            return
         run = read_run(self._store, self._folder)
-        if run.broken:
+        others = [e for d in run.deletions if d.by != self._by for e in d.entries if e.removed and e.files]
+        mine_done = {e.key for e in mine.entries if not e.files}
+        due = [e for e in (*mine.entries, *others) if e.files and now - e.at >= grace and e.key not in mine_done]
+        if not due or run.broken:
             return  # a session that cannot be read may name any of them
         try:
             named = self._named(run)
         except NotFoundError:
             return  # a manifest that is listed has not arrived here: nothing is guessed
+        for entry in due:
+            self._store.delete(entry.key)  # again: whoever took it up may have died before
         for pool in sorted({name for entry in due for name in entry.files} - named):
             self._store.delete(naming.pool_file(self._folder, pool))
-        listed = {c.key for s in run.sessions for c in s.session.checkpoints}
-        later = [replace(e, files=()) if e in due else e for e in mine.entries]
-        self._write(replace(mine, entries=tuple(e for e in later if e.files or e.key in listed)))
+        self._write(replace(mine, entries=tuple(_what_remains(mine, due, others, run))))
 
     def _named(self, run: RunFiles) -> set[str]:
         """Names of every pool file that a living checkpoint, or one that is being restored, needs."""
@@ -122,6 +131,17 @@ class Pruner:
 
     def _write(self, deletions: Deletions) -> None:
         self._store.put(naming.deletions_file(self._folder, deletions.by), encode(deletions))
+
+
+def _what_remains(mine: Deletions, due: list[Deletion], others: list[Deletion], run: RunFiles) -> Iterable[Deletion]:
+    """Entries whose files are gone stay as long as somebody's file goes on naming the checkpoint."""
+    named = {c.key for s in run.sessions for c in s.session.checkpoints} | {e.key for e in others}
+    gone = {e.key for e in due}
+    keys = {e.key for e in mine.entries}
+    for entry in (*mine.entries, *(e for e in due if e.key not in keys)):
+        done = replace(entry, files=()) if entry.key in gone else entry
+        if done.files or done.key in named:
+            yield done
 
 
 def _without(session: Session, keys: Iterable[str]) -> Session:

@@ -216,3 +216,42 @@ def test_a_file_that_a_kept_checkpoint_shares_is_not_removed(store, home, monkey
         run = read_run(store, first.joined.folder)
         for listing in run.sessions[0].session.checkpoints:
             fetch_checkpoint(store, run.folder, listing, tmp_path / "empty")
+
+
+def test_the_next_session_removes_the_files_that_a_dead_one_had_taken_up(store, home, monkeypatch, tmp_path):
+    first = Leg(store, home)
+    for _ in range(6):
+        first.train(10)
+        first.save()
+    first.active._pruner.prune()
+    first.die()
+    with leg(store, tmp_path / "home-2", on=host("machine-2"), lease_s=1.0) as second:
+        assert len(store.list_objects(f"{second.joined.folder}files/")) == 6
+        monkeypatch.setattr("batonpass.sync.pruning.GRACE", timedelta(0))
+        second.train(70)
+        second.save()
+        second.active._pruner.prune()
+        second.active._pruner.prune()
+        left = read_run(store, second.joined.folder)
+        durable = [c for s in left.sessions for c in s.session.checkpoints if c.key not in left.deleted]
+        assert len(store.list_objects(f"{left.folder}files/")) == len(durable)
+        for listing in durable:
+            fetch_checkpoint(store, left.folder, listing, tmp_path / "empty")
+
+
+def test_a_pruner_that_died_between_two_lines_leaves_nothing_behind(store, home, monkeypatch):
+    monkeypatch.setattr("batonpass.sync.pruning.GRACE", timedelta(0))
+    with leg(store, home) as first:
+        for _ in range(6):
+            first.train(10)
+            first.save()
+
+        def die(*_args, **_kwargs):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(type(store), "delete", die)
+            first.active._pruner.prune()
+        first.active._pruner.prune()
+        assert len(store.list_objects(f"{first.joined.folder}checkpoints/")) == 3
+        assert len(store.list_objects(f"{first.joined.folder}files/")) == 3
