@@ -21,7 +21,7 @@ from batonpass.sync.joining import Joined
 from batonpass.sync.pruning import Keep
 from batonpass.sync.reading import find_run_folder
 from batonpass.sync.settled import Candidate, candidate_of
-from batonpass.sync.snapshots import NotTakenError, take_snapshot
+from batonpass.sync.snapshots import NotTakenError, commit_held, take_snapshot
 from batonpass.sync.structure import why_not_whole
 from batonpass.sync.watch_join import host_of_trainer, join_watched
 
@@ -66,12 +66,13 @@ def adopt(
         joined, home=settings.home, facts=lambda: {"step": draft.step}, keep=Keep(), every_s=2.0, patience=patience
     )
     try:
-        snapshot = take_snapshot(candidate, path.parent, joined.local.checkpoints, draft, link=False)
+        held = take_snapshot(candidate, path.parent, joined.local.path / "held", link=False)
+        directory, manifest = commit_held(joined.local.checkpoints, draft, [held])
     except BaseException:
         active.close(EndKind.FAILED, detail="the checkpoint could not be taken", timeout_s=10.0)
         raise
     active.start()
-    active.enqueue(snapshot.directory, snapshot.manifest)
+    active.enqueue(directory, manifest)
     sent = active.close(EndKind.CLOSED, detail="adopted", timeout_s=timeout_s)
     durable = active.service.durable
     if not sent or durable is None:

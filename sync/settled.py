@@ -38,7 +38,7 @@ class Candidate:
     @property
     def family(self) -> str:
         """Its name without numbers: of one family only the newest is of interest."""
-        return _DIGITS.sub("#", self.name)
+        return family_of(self.name)
 
     @property
     def numbered(self) -> bool:
@@ -49,6 +49,15 @@ class Candidate:
     def modified_ns(self) -> int:
         """When its newest file was written."""
         return max((mark.modified_ns for mark in self.marks), default=0)
+
+
+def family_of(name: str) -> str:
+    """A name without its numbers.
+
+    >>> family_of("checkpoint-500")
+    'checkpoint-#'
+    """
+    return _DIGITS.sub("#", name)
 
 
 def mark_file(path: Path, name: str) -> FileMark:

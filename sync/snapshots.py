@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,65 +25,80 @@ class NotTakenError(BatonpassError):
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A committed copy, and the files that it shares with the trainer: (source, mark) of each hard link."""
+class Held:
+    """One candidate's files in a folder of ours, and which of them are shared with the trainer by a hard link."""
 
     directory: Path
-    manifest: Manifest
-    linked: tuple[tuple[Path, FileMark], ...]
+    entries: tuple[FileEntry, ...]
+    missing: tuple[str, ...]
+    linked: tuple[FileMark, ...]
 
     def is_intact(self) -> bool:
         """No linked file was written to in place. One that the trainer removed is ours alone now."""
-        for _source, mark in self.linked:
-            ours = self.directory / mark.name
-            try:
-                now = mark_file(ours, mark.name)
-            except OSError:
-                return not self.directory.exists()  # retention removed the whole copy
-            if now != mark:
-                return False
-        return True
+        try:
+            return all(mark_file(self.directory / mark.name, mark.name) == mark for mark in self.linked)
+        except OSError:
+            return False
 
 
 def take_snapshot(
     candidate: Candidate,
     root: Path,
     into: Path,
-    draft: Manifest,
     *,
     link: bool,
     read: Callable[[Path], None] = lambda _path: None,
-) -> Snapshot:
-    """Commit a settled candidate below `into`; its manifest is `draft` with files and what is missing.
+) -> Held:
+    """Bring a settled candidate out of its trainer's reach, into a new folder below `into`.
 
     With `link` files are linked where the file system can (for names that are written once), else copied. Hashes are of the very
-    bytes that are kept. NotTakenError when anything changed since the candidate was seen, or it is not whole.
-    `read` is called after each file was read (for tests that write meanwhile).
+    bytes that are kept. NotTakenError when anything changed since the candidate was seen, or it is not whole. `read` is called
+    after each file was read (for tests that write meanwhile).
     """
-    partial = into / f".taking-{uuid.uuid4().hex[:8]}"
+    held = into / uuid.uuid4().hex[:12]
+    whole = False
     try:
         entries, linked = [], []
         for mark in candidate.marks:
-            entry, is_link = _take_file(root / naming.check_file_name(mark.name), mark, partial, link=link)
+            entry, is_link = _take_file(root / naming.check_file_name(mark.name), mark, held, link=link)
             entries.append(entry)
-            if is_link:
-                linked.append((root / mark.name, mark))
+            linked += [mark] if is_link else []
             read(root / mark.name)
         _check_unchanged(candidate, root)
-        kept = partial / candidate.name
-        if reason := why_not_whole(kept):
+        if reason := why_not_whole(held / candidate.name):
             raise NotTakenError(f"{candidate.name} is not whole: {reason}")
-        missing = what_is_missing(kept, [entry.name for entry in entries])
-        manifest = replace(draft, files=tuple(entries), missing=missing, kind="watched")
+        missing = what_is_missing(held / candidate.name, [entry.name for entry in entries])
+        whole = True
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotTakenError(f"{candidate.name} vanished while it was read") from error
+    finally:
+        if not whole:
+            shutil.rmtree(held, ignore_errors=True)
+    return Held(held, tuple(entries), missing, tuple(linked))
+
+
+def commit_held(into: Path, draft: Manifest, parts: Iterable[Held]) -> tuple[Path, Manifest]:
+    """A checkpoint of all that is held, committed below `into`: the output folder as it stands. Returns its folder and manifest."""
+    partial = into / f".taking-{uuid.uuid4().hex[:8]}"
+    entries: list[FileEntry] = []
+    missing: dict[str, None] = {}
+    try:
+        for part in parts:
+            for entry in part.entries:
+                target = partial / entry.name
+                make_folders(target.parent)
+                if not _link(part.directory / entry.name, target):
+                    shutil.copyfile(part.directory / entry.name, target)
+            entries += part.entries
+            missing |= dict.fromkeys(part.missing)
+        manifest = replace(draft, files=tuple(entries), missing=tuple(missing), kind="watched")
         (partial / MANIFEST).write_bytes(encode(manifest))
         sync_folder(partial)
         target = into / naming.checkpoint_name(manifest.step, manifest.session, manifest.attempt)
         durable_rename(partial, target)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise NotTakenError(f"{candidate.name} vanished while it was read") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return Snapshot(target, manifest, tuple(linked))
+    return target, manifest
 
 
 def _check_unchanged(candidate: Candidate, root: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from filelock import Timeout
 
 from batonpass.core.errors import FormatError, NotFoundError, RunNotFoundError, UsageError
 from batonpass.core.lineage import resume_candidates
-from batonpass.core.model import Host, Manifest, ResumeRecord, Session
+from batonpass.core.model import FileEntry, Host, ResumeRecord, Session
 from batonpass.core.settings import Settings
 from batonpass.core.storage import Store
 from batonpass.sync.gpu import list_gpus
@@ -96,7 +96,7 @@ def continue_from_before(joined: Joined) -> set[Content]:
     known: set[Content] = set()
     for candidate in candidates[:10]:
         with contextlib.suppress(NotFoundError, FormatError):
-            known.add(content_of(read_manifest(joined.store, candidate.key, store_id=candidate.listing.id)))
+            known.add(content_of(read_manifest(joined.store, candidate.key, store_id=candidate.listing.id).files))
     if candidates:
         last = candidates[0]
         joined.writer.change(
@@ -113,6 +113,6 @@ def continue_from_before(joined: Joined) -> set[Content]:
     return known
 
 
-def content_of(manifest: Manifest) -> Content:
+def content_of(files: Iterable[FileEntry]) -> Content:
     """What tells two checkpoints of one content."""
-    return frozenset((entry.name, entry.sha256) for entry in manifest.files)
+    return frozenset((entry.name, entry.sha256) for entry in files)

@@ -23,8 +23,8 @@ from batonpass.sync.foreign import read_position
 from batonpass.sync.handover import Patience
 from batonpass.sync.machine import process_lives
 from batonpass.sync.pruning import Keep
-from batonpass.sync.settled import Candidate, FileMark, Settling, find_candidates
-from batonpass.sync.snapshots import NotTakenError, Snapshot, take_snapshot
+from batonpass.sync.settled import Candidate, FileMark, Settling, family_of, find_candidates
+from batonpass.sync.snapshots import Held, NotTakenError, commit_held, take_snapshot
 from batonpass.sync.watch_join import content_of, continue_from_before, host_of_trainer, join_watched
 
 QUIET_S = 3600.0
@@ -62,7 +62,9 @@ class Watch:
         self._done: dict[str, tuple[FileMark, ...]] = {}
         self._taken_ns: dict[str, int] = {}
         """Family -> when the newest one that was taken of it had been written."""
-        self._held: list[Snapshot] = []
+        self._held: dict[str, Held] = {}
+        """Family -> its newest files, in a folder of ours."""
+        self._newest: Path | None = None
         self._attempts: dict[int, int] = {}
         self._named_step: int | None = None
         self._seen: dict[str, tuple[FileMark, ...]] = {}
@@ -158,11 +160,9 @@ class Watch:
 
     def _take(self, candidate: Candidate) -> None:
         self._done[candidate.name] = candidate.marks
-        joined = self.active.joined
+        place = self.active.joined.local.path / "held"
         try:
-            snapshot = take_snapshot(
-                candidate, self.folder, joined.local.checkpoints, self._draft(candidate), link=candidate.numbered
-            )
+            held = take_snapshot(candidate, self.folder, place, link=candidate.numbered)
         except NotTakenError as error:
             self._say(f"batonpass: not taken: {error.message}; it is looked at again when it changes")
             return
@@ -177,14 +177,38 @@ class Watch:
             return
         self._complaint = ""
         self._taken_ns[candidate.family] = candidate.modified_ns
-        manifest = snapshot.manifest
-        if content_of(manifest) in self._published:
-            shutil.rmtree(snapshot.directory, ignore_errors=True)
+        self._hold(candidate.family, held)
+        if not any(content_of(held.entries) <= content for content in self._published):
+            self._commit(candidate)
+
+    def _hold(self, family: str, held: Held) -> None:
+        before = self._held.pop(family, None)
+        self._held[family] = held
+        if before is not None:
+            shutil.rmtree(before.directory, ignore_errors=True)
+
+    def _commit(self, candidate: Candidate) -> None:
+        """Hand over all that is held: what else lies in the folder travels with the newest, and equal bytes are not sent again."""
+        try:
+            directory, manifest = commit_held(
+                self.active.joined.local.checkpoints, self._draft(candidate), self._held.values()
+            )
+        except OSError as error:
+            self._forget(candidate.family)
+            self._complain(
+                f"batonpass: {candidate.name} could not be kept: {error.strerror or error}; it is tried again"
+            )
             return
+        self._newest = directory
         self._position = (manifest.step, manifest.epoch)
-        self._published.add(content_of(manifest))
-        self._held = [*self._held[-4:], snapshot]
-        self.active.enqueue(snapshot.directory, manifest)
+        self._published.add(content_of(manifest.files))
+        self.active.enqueue(directory, manifest)
+
+    def _forget(self, family: str) -> None:
+        """Take this family anew at the next look."""
+        shutil.rmtree(self._held.pop(family).directory, ignore_errors=True)
+        self._taken_ns.pop(family, None)
+        self._done = {name: marks for name, marks in self._done.items() if family_of(name) != family}
 
     def _complain(self, text: str) -> None:
         """Say what goes wrong once, not at every look."""
@@ -217,14 +241,14 @@ class Watch:
         )
 
     def _drop_overwritten(self) -> None:
-        """A linked file that its trainer wrote over in place is not what was hashed: forget that copy, whole."""
-        for snapshot in [s for s in self._held if not s.is_intact()]:
-            self._held.remove(snapshot)
-            shutil.rmtree(snapshot.directory, ignore_errors=True)
-            self._published.discard(content_of(snapshot.manifest))
-            self._say(
-                f"batonpass: step {snapshot.manifest.step:,} was written over in place; its new content is taken instead"
-            )
+        """A linked file that its trainer wrote over in place is not what was hashed: forget it, and the checkpoint with it."""
+        for family in [family for family, held in self._held.items() if not held.is_intact()]:
+            changed = content_of(self._held[family].entries)
+            self._forget(family)
+            if self._newest is not None:
+                shutil.rmtree(self._newest, ignore_errors=True)
+            self._published = {content for content in self._published if not changed & content}
+            self._say(f"batonpass: {family} was written over in place; its new content is taken instead")
 
 
 def _newest_of_each_family(candidates: list[Candidate]) -> list[Candidate]:

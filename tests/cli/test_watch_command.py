@@ -120,6 +120,7 @@ def test_killed_at_any_moment_everything_published_is_whole_and_the_next_watch_g
         assert process.returncode == -signal.SIGKILL
         assert all(content == written[number] for number, content in published(tmp_path))
     last = start_watch("--pid", os.getpid())
+    assert any("watching" in line for line in iter(last.stdout.readline, ""))
     wait_for(lambda: step in dict(published(tmp_path)), "the newest checkpoint is on the store")
     last.send_signal(signal.SIGTERM)
     output, _ = last.communicate(timeout=60)

@@ -6,13 +6,12 @@ import os
 import random
 import subprocess
 import sys
-from datetime import UTC, datetime
 
 import pytest
 from watch.trainers import hf_folder, safetensors, torch_zip
 
 from batonpass.core.errors import HeldElsewhereError, StoreUnreachableError, UsageError
-from batonpass.core.model import EndKind, Manifest
+from batonpass.core.model import EndKind
 from batonpass.core.settings import Settings
 from batonpass.sync.bringing import bring_back
 from batonpass.sync.reading import find_run_folder, read_run
@@ -84,19 +83,26 @@ def test_a_cut_off_file_is_never_taken_until_it_is_whole(tmp_path, output, watch
     assert restored(tmp_path)[0] == {"model.safetensors": whole}
 
 
-def test_of_many_checkpoints_the_newest_of_each_kind_is_taken_and_the_newest_of_all_comes_last(
-    output, watch, look, listed
-):
+def test_a_checkpoint_is_the_output_folder_as_it_stands_the_newest_of_each_kind(tmp_path, output, watch, look, listed):
     for step in (100, 200, 300):
-        os.utime(hf_folder(output, step) / "trainer_state.json", ns=(step * 10**9, step * 10**9))
-        for path in (output / f"checkpoint-{step}").iterdir():
+        for path in hf_folder(output, step).iterdir():
             os.utime(path, ns=(step * 10**9, step * 10**9))
     (output / "best.pt").write_bytes(torch_zip(5))
     os.utime(output / "best.pt", ns=(250 * 10**9, 250 * 10**9))
-    look(watch())
-    assert [c.metrics for _, c in listed()] == [{}, {}]
+    each = watch()
+    look(each)
     assert listed()[-1][0] == 300
     assert len(listed()) == 2
+    found, _ = restored(tmp_path)
+    assert {name.split("/")[0] for name in found} == {"best.pt", "checkpoint-300"}
+    each.close()
+    second = watch()
+    look(second)
+    hf_folder(output, 400)
+    look(second)
+    found, _ = restored(tmp_path)
+    assert {name.split("/")[0] for name in found} == {"best.pt", "checkpoint-400"}, "a new watch carries the rest on"
+    assert found["best.pt"] == torch_zip(5)
 
 
 def test_a_checkpoint_that_the_trainer_rotates_away_is_still_sent(tmp_path, output, watch, look, monkeypatch):
@@ -133,7 +139,7 @@ def test_a_file_that_is_written_over_while_it_is_read_is_never_published_torn(tm
     path = output / "last.safetensors"
     whole = {safetensors(n, 300_000) for n in range(3)}
     refused = 0
-    for attempt in range(12):
+    for _attempt in range(12):
         path.write_bytes(draw.choice(sorted(whole)))
         candidate = find_candidates(output)[0]
         overwrite = draw.random() < 0.6
@@ -142,9 +148,8 @@ def test_a_file_that_is_written_over_while_it_is_read_is_never_published_torn(tm
             if overwrite:
                 path.write_bytes(draw.choice(sorted(whole))[: draw.choice([100, 200_000, None])])
 
-        draft = Manifest("r", "s", attempt, 1, 0.0, datetime.now(UTC), ())
         try:
-            snapshot = take_snapshot(candidate, output, into, draft, link=False, read=write_now)
+            snapshot = take_snapshot(candidate, output, into, link=False, read=write_now)
         except NotTakenError:
             refused += 1
         else:
@@ -160,15 +165,14 @@ def test_without_the_second_look_at_the_file_a_torn_copy_would_have_passed(tmp_p
     path.write_bytes(b"\x80" + b"a" * 3_000_000)
     (tmp_path / "into").mkdir()
     candidate = candidate_of(path)
-    draft = Manifest("r", "s", 1, 1, 0.0, datetime.now(UTC), ())
 
     def overwrite(_path):
         path.write_bytes(b"\x80" + b"b" * 3_000_000)
 
     with pytest.raises(NotTakenError):
-        take_snapshot(candidate, path.parent, tmp_path / "into", draft, link=False, read=overwrite)
+        take_snapshot(candidate, path.parent, tmp_path / "into", link=False, read=overwrite)
     monkeypatch.setattr("batonpass.sync.snapshots._check_unchanged", lambda *_: None)
-    take_snapshot(candidate, path.parent, tmp_path / "into", draft, link=False, read=overwrite)
+    take_snapshot(candidate, path.parent, tmp_path / "into", link=False, read=overwrite)
 
 
 def test_a_new_watch_sends_nothing_again_and_continues_from_the_last_checkpoint(tmp_path, output, watch, look, listed):
