@@ -160,7 +160,8 @@ def _wait_until_gone(store: Store, folder: str, head: Head, me: Host, patience: 
         if left_min != announced:
             announced = left_min
             patience.say(
-                f"batonpass: another session holds this run ({verdict.why}); waiting up to {left_min + 1} min to see whether it lives"
+                f"batonpass: session {holder_id} holds this run ({verdict.why}); waiting up to {left_min + 1} min to see whether "
+                "it lives. If you know that it is gone: interrupt, and start(..., takeover=True)"
             )
         patience.sleep(min(_POLL_S, lease_s / 10))
         seen = _look(store, folder, head, holder_id)

@@ -220,7 +220,7 @@ def _one_at_a_time(home: Path, root_id: str, slug: str) -> Any:
 
 def _undo(joined: Joined, error: BaseException) -> None:
     """The run was not ours to take: leave no file that looks like a session of it."""
-    if isinstance(error, HeldElsewhereError):
+    if isinstance(error, HeldElsewhereError | KeyboardInterrupt):
         with contextlib.suppress(StoreError, NotFoundError):
             joined.store.delete(joined.writer.key)
     joined.close()

@@ -111,6 +111,11 @@ class TrainingLoop:
         """A snapshot taken now continues exactly: no body is open, no step half done, no epoch's tail running."""
         return not self.body_open and not self.in_tail and self.now.group == 0
 
+    @property
+    def step_is_whole(self) -> bool:
+        """No gradients wait for the rest of an accumulated step: a snapshot would lose them."""
+        return not self.body_open and self.now.group == 0
+
     # Loops
 
     def steps(self, loader: Any, *, accumulate: int = 1) -> StepsPass:

@@ -189,7 +189,7 @@ class Run:
         if self._closed:
             return True
         self._loop.settle()
-        if self._saver is not None and self.step > 0:
+        if self._saver is not None and self.step > 0 and self._loop.step_is_whole:
             self._save_now(wait_s=timeout_s)
         goal = self.goal_steps
         reached = done or (goal is not None and self.step >= goal)

@@ -263,3 +263,22 @@ def test_the_second_tab_on_one_run_is_told_who_holds_it(store, tmp_path):
     assert "school" in other.stderr
     assert "takeover=True" in other.stderr
     run.finish()
+
+
+def test_finish_in_the_middle_of_an_accumulated_step_keeps_the_last_whole_one(store, monkeypatch, tmp_path):
+    model, optimizer = model_and_optimizer()
+    run = start(store, save_every_s=1e9).attach(model=model, optimizer=optimizer)
+    for number, (batch,) in enumerate(run.steps(loader(), accumulate=4), start=1):
+        model(batch).square().mean().backward()
+        if number % 4 == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+        if number == 8:
+            run.save()
+        if number == 11:
+            break
+    run.finish()
+    model, optimizer = model_and_optimizer()
+    run = start(store).attach(model=model, optimizer=optimizer)
+    assert run.step == 2
+    run.finish()
