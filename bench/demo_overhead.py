@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 import torch
 from big_training import FOR_EVER, quiet
-from tables import render, spread
+from tables import percentile, render
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import batonpass as bp
+from batonpass.core.training.seeded_dataset import SeededDataset
 from batonpass.demo.training import Digits, build_model
 
 BLOCK = 40
@@ -26,12 +27,13 @@ BARE_STEPS = 2000
 
 @dataclass(slots=True)
 class Times:
-    """Seconds of each part of each step, and of each turn."""
+    """Seconds of each part of each step, of each turn, and the processor's seconds that the training thread used in each turn."""
 
     fetch: list[float] = field(default_factory=list)
     body: list[float] = field(default_factory=list)
     log: list[float] = field(default_factory=list)
     turns: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
 
     @property
     def step(self) -> list[float]:
@@ -51,7 +53,8 @@ class Lane:
     def turn(self, *, counted: bool = True) -> None:
         """A turn of `BLOCK` steps."""
         times = self.times if counted else Times()
-        began = before = perf_counter()
+        cpu, began = thread_time(), perf_counter()
+        before = began
         for _ in range(BLOCK):
             images, labels = next(self._batches)
             fetched = perf_counter()
@@ -64,6 +67,7 @@ class Lane:
             times.log.append(logged - trained)
             before = logged
         times.turns.append(before - began)
+        times.cpu.append(thread_time() - cpu)
 
 
 class Training:
@@ -103,10 +107,13 @@ def measure(folder: Path, *, smoke: bool, seed: int) -> str:
             "random augmentation (the demo)": _compare(folder / "augmented", digits, seconds, seed),
             "TensorDataset": _compare(folder / "tensors", plain, seconds, seed),
         }
-        bare_us = _bare_loop_us(folder / "bare", 50 if smoke else BARE_STEPS)
+        single = [
+            _bare_loop_us(folder / "bare", 50 if smoke else BARE_STEPS),
+            *_sample_us(digits, 200 if smoke else 20_000),
+        ]
     finally:
         torch.set_num_threads(threads)
-    return _tables(variants, bare_us, seed)
+    return _tables(variants, single, seed)
 
 
 def _compare(folder: Path, data: Dataset[Any], seconds: float, seed: int) -> tuple[Times, Times]:
@@ -160,48 +167,66 @@ def _bare_loop_us(folder: Path, steps: int) -> float:
     return median(gaps) * 1e6
 
 
-def _tables(variants: dict[str, tuple[Times, Times]], bare_us: float, seed: int) -> str:
-    rows, parts = [], []
-    for name, (bare, ours) in variants.items():
-        turns = [with_us / without for without, with_us in zip(bare.turns, ours.turns, strict=True)]
-        rows.append(
-            [
-                name,
-                f"{median(ours.step) / median(bare.step):.3f}",
-                spread(turns, 1, 3),
-                f"{sum(ours.turns) / sum(bare.turns):.3f}",
-                f"{median(bare.step) * 1e6:.0f}",
-                f"{median(ours.step) * 1e6:.0f}",
-                str(len(ours.step)),
-            ]
-        )
-        parts += [
-            [
-                f"{name}: {part}",
-                f"{median(a) * 1e6:.0f}",
-                f"{median(b) * 1e6:.0f}",
-                f"{(median(b) - median(a)) * 1e6:+.0f}",
-            ]
-            for part, a, b in (
-                ("next batch", bare.fetch, ours.fetch),
-                ("body", bare.body, ours.body),
-                ("run.log", bare.log, ours.log),
-            )
-        ]
-    parts.append(["the loop's bookkeeping alone, over a ready list", "", f"{bare_us:.0f}", ""])
+def _sample_us(data: Digits, count: int) -> tuple[float, float]:
+    """Median microseconds to fetch one sample of the demo's data: as it is, and seeded for itself; taken in turns."""
+    seeded = SeededDataset(data, 1)
+    times: tuple[list[float], list[float]] = ([], [])
+    for number in range(count):
+        index = number % len(data)
+        started = perf_counter()
+        data[index]
+        between = perf_counter()
+        seeded[0, index]
+        times[0].append(between - started)
+        times[1].append(perf_counter() - between)
+    return median(times[0]) * 1e6, median(times[1]) * 1e6
+
+
+def _tables(variants: dict[str, tuple[Times, Times]], single: list[float], seed: int) -> str:
     head = [
         "with Batonpass / without",
         "step medians",
-        f"turns of {BLOCK} steps",
+        "turns, middle half",
+        "thread's CPU time",
         "total time",
         "without, µs/step",
         "with, µs/step",
         "steps each",
     ]
-    title = f"The demo's loop, default save interval, folder store, seed {seed}"
-    return "\n".join(
-        [
-            render(title, head, rows),
-            render("Where it goes (medians per step)", ["", "without, µs", "with, µs", "more"], parts),
-        ]
-    )
+    title = f"The demo's loop, default save interval, folder store, turns of {BLOCK} steps, seed {seed}"
+    rows = [_ratios(name, *times) for name, times in variants.items()]
+    parts = [row for name, times in variants.items() for row in _parts(name, *times)]
+    bookkeeping, plain, seeded = single
+    parts += [
+        ["one sample of the demo's data, seeded for itself", *_difference(plain, seeded)],
+        ["the loop's bookkeeping alone, over a ready list", "-", f"{bookkeeping:.0f}", "-"],
+    ]
+    where = render("Where it goes (medians, µs per step unless said)", ["", "without", "with", "more"], parts)
+    return "\n".join([render(title, head, rows), where])
+
+
+def _ratios(name: str, bare: Times, ours: Times) -> list[str]:
+    turns = [with_us / without for without, with_us in zip(bare.turns, ours.turns, strict=True)]
+    cpu = [with_us / without for without, with_us in zip(bare.cpu, ours.cpu, strict=True)]
+    return [
+        name,
+        f"{median(ours.step) / median(bare.step):.3f}",
+        f"{median(turns):.3f} ({percentile(turns, 0.25):.3f}-{percentile(turns, 0.75):.3f})",
+        f"{median(cpu):.3f} ({percentile(cpu, 0.25):.3f}-{percentile(cpu, 0.75):.3f})",
+        f"{sum(ours.turns) / sum(bare.turns):.3f}",
+        f"{median(bare.step) * 1e6:.0f}",
+        f"{median(ours.step) * 1e6:.0f}",
+        str(len(ours.step)),
+    ]
+
+
+def _parts(name: str, bare: Times, ours: Times) -> list[list[str]]:
+    pairs = {"next batch": (bare.fetch, ours.fetch), "body": (bare.body, ours.body), "run.log": (bare.log, ours.log)}
+    return [
+        [f"{name}: {part}", *_difference(median(without) * 1e6, median(with_us) * 1e6)]
+        for part, (without, with_us) in pairs.items()
+    ]
+
+
+def _difference(without: float, with_us: float) -> tuple[str, str, str]:
+    return f"{without:.0f}", f"{with_us:.0f}", f"{with_us - without:+.0f}"

@@ -22,6 +22,7 @@ ROWS = (
     "| JSON line + flush, one float",
     "| random augmentation (the demo) ",
     "| TensorDataset ",
+    "| one sample of the demo's data",
     "| the loop's bookkeeping alone",
 )
 
