@@ -6,11 +6,12 @@ All rivals save the same state of the same running training to the same disk, in
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 from big_training import BigTraining
 from machine import PeakMemory, settle
@@ -32,25 +33,66 @@ class Size:
     gentle: bool
 
 
-FULL = Size(rounds=20, width=1024, layers=20, quiet_steps=6, gentle=False)
+FULL = Size(rounds=20, width=1024, layers=20, quiet_steps=5, gentle=False)
 SMOKE = Size(rounds=1, width=256, layers=4, quiet_steps=2, gentle=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One save. Times in seconds; `busy` and `quiet` are bodies of training steps, during the writing and right before the save."""
+    """One save. Times in seconds; `busy` are the bodies of the training steps during the writing."""
 
     stall_s: float
     until_s: float
     busy: tuple[float, ...]
-    quiet: tuple[float, ...]
+    quiet_s: float
+    """A step's body right before the save, median."""
+    cpu_s: float
+    """Processor seconds of the whole process beyond what as many quiet steps use."""
     extra_bytes: int | None
     size_bytes: int
 
     @property
     def lost_s(self) -> float:
         """What the training lost in all: the wait, and what its steps took beyond quiet ones."""
-        return self.stall_s + sum(self.busy) - len(self.busy) * median(self.quiet)
+        return self.stall_s + sum(self.busy) - len(self.busy) * self.quiet_s
+
+    @property
+    def slower(self) -> float:
+        """How many times longer a step took during the writing, medians."""
+        return median(self.busy) / self.quiet_s
+
+
+class Watch:
+    """What stands beside one save: the quiet steps before it, and clocks that begin when it is made."""
+
+    def __init__(self, training: BigTraining, size: Size) -> None:
+        settle(sync=not size.gentle)
+        training.steps(2)
+        cpu = process_time()
+        self._quiet_s = median(training.steps(size.quiet_steps))
+        self._quiet_cpu_s = (process_time() - cpu) / size.quiet_steps
+        self._training = training
+        self._busy: list[float] = []
+        self._memory: PeakMemory
+        self._started = self._cpu = 0.0
+
+    def begin(self) -> None:
+        """The save is about to be made."""
+        self._memory = PeakMemory()
+        self._cpu, self._started = process_time(), perf_counter()
+
+    def train_until(self, done: Callable[[], bool]) -> None:
+        """Train on while it is being written."""
+        while not done():
+            self._busy += self._training.steps(1)
+            if perf_counter() - self._started > PATIENCE_S:
+                raise TimeoutError(f"not finished after {PATIENCE_S:.0f} s: {self._training.run.status()}")
+
+    def result(self, stall_s: float, size_bytes: int) -> Attempt:
+        """The save as far as it has come now."""
+        cpu = process_time() - self._cpu - len(self._busy) * self._quiet_cpu_s
+        until = perf_counter() - self._started if self._busy else stall_s
+        return Attempt(stall_s, until, tuple(self._busy), self._quiet_s, cpu, self._memory.extra_bytes(), size_bytes)
 
 
 def measure(folder: Path, *, smoke: bool, seed: int) -> str:
@@ -64,7 +106,8 @@ def measure(folder: Path, *, smoke: bool, seed: int) -> str:
     first = _save_ours(training, size)
     for rival in rivals:  # the first time of each is not counted, ours is told apart
         _save_theirs(training, rival, size)
-    for _ in range(size.rounds):
+    for number in range(size.rounds):
+        print(f"saving: round {number + 1} of {size.rounds}", file=sys.stderr, flush=True)
         for rival in rng.sample([*rivals, None], len(rivals) + 1):
             if rival is not None:
                 attempts[rival.name].append(_save_theirs(training, rival, size))
@@ -79,35 +122,33 @@ def measure(folder: Path, *, smoke: bool, seed: int) -> str:
 
 
 def _save_theirs(training: BigTraining, rival: TorchSave | Safetensors | DcpAsync, size: Size) -> Attempt:
-    settle(sync=not size.gentle)
-    quiet = training.steps(size.quiet_steps + 2)[2:]
+    watch = Watch(training, size)
     training.step()
-    memory = PeakMemory()
+    watch.begin()
     started = perf_counter()
     rival.save()
     stall = perf_counter() - started
+    if not rival.committed():
+        training.fetch()
+        watch.train_until(rival.committed)
+        return replace(watch.result(stall, 0), size_bytes=rival.clean())
+    attempt = watch.result(stall, 0)
     training.fetch()
-    busy = _steps_until(training, rival.committed, started)
-    until = perf_counter() - started if busy else stall
-    return Attempt(stall, until, tuple(busy), tuple(quiet), memory.extra_bytes(), rival.clean())
+    return replace(attempt, size_bytes=rival.clean())
 
 
 def _save_ours(training: BigTraining, size: Size) -> tuple[Attempt, Attempt]:
     """The same save, looked at until it is whole on this disk, and until the store has it too."""
-    settle(sync=not size.gentle)
-    quiet = training.steps(size.quiet_steps + 2)[2:]
+    watch = Watch(training, size)
     between = median(_gaps(training, 3))
     training.step()
-    memory = PeakMemory()
-    started = perf_counter()
+    watch.begin()
     stall = training.save() - between
-    busy = _steps_until(training, lambda: training.committed, started)
-    committed_s = perf_counter() - started
+    watch.train_until(lambda: training.committed)
     written = training.newest_bytes
-    committed = Attempt(stall, committed_s, tuple(busy), tuple(quiet), memory.extra_bytes(), written)
-    busy += _steps_until(training, lambda: training.stored, started)
-    stored = Attempt(stall, perf_counter() - started, tuple(busy), tuple(quiet), memory.extra_bytes(), 2 * written)
-    return committed, stored
+    committed = watch.result(stall, written)
+    watch.train_until(lambda: training.stored)
+    return committed, watch.result(stall, 2 * written)
 
 
 def _gaps(training: BigTraining, count: int) -> list[float]:
@@ -119,23 +160,15 @@ def _gaps(training: BigTraining, count: int) -> list[float]:
     return gaps
 
 
-def _steps_until(training: BigTraining, done: Callable[[], bool], started: float) -> list[float]:
-    busy: list[float] = []
-    while not done():
-        busy += training.steps(1)
-        if perf_counter() - started > PATIENCE_S:
-            raise TimeoutError(f"not finished after {PATIENCE_S:.0f} s: {training.run.status()}")
-    return busy
-
-
 def _table(title: str, attempts: dict[str, list[Attempt]], first: Attempt) -> str:
     base = median(a.stall_s for a in attempts["torch.save"])
     head = [
         "",
         "training waits, ms",
         "ratio",
-        "steps slower by",
+        "steps take, times",
         "lost in all, ms",
+        "processor, ms",
         "finished after, s",
         "extra memory, MB",
         "written, MB",
@@ -143,8 +176,6 @@ def _table(title: str, attempts: dict[str, list[Attempt]], first: Attempt) -> st
     rows = []
     for name, done in attempts.items():
         stall = median(a.stall_s for a in done)
-        busy = [t for a in done for t in a.busy]
-        slower = f"{median(busy) / median(t for a in done for t in a.quiet):.2f}x ({len(busy)} steps)" if busy else "-"
         extra = [
             a.extra_bytes for a in (*done, *([first] if name.startswith(OURS) else [])) if a.extra_bytes is not None
         ]
@@ -153,8 +184,9 @@ def _table(title: str, attempts: dict[str, list[Attempt]], first: Attempt) -> st
                 name,
                 spread([a.stall_s for a in done], 1e-3, 1),
                 f"{stall / base:.3f}",
-                slower,
+                spread([a.slower for a in done if a.busy], 1, 2),
                 spread([a.lost_s for a in done], 1e-3),
+                f"{median(a.cpu_s for a in done) * 1e3:.0f}",
                 spread([a.until_s for a in done], 1, 1),
                 f"{max(extra) / 1e6:.0f}" if extra else "not known",
                 f"{median(a.size_bytes for a in done) / 1e6:.0f}",
