@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
 from batonpass.core.errors import FormatError
 from batonpass.core.training.environment import cuda_in_use
+from batonpass.core.training.numpy_stream import NumpyState, read_numpy, write_numpy
 from batonpass.core.training.seeds import seed_streams
 
 
@@ -21,22 +21,21 @@ class Streams:
     """Where the streams stand: Python's, NumPy's legacy one, torch's on the CPU and on every CUDA device in use."""
 
     python: Any
-    numpy: Any
+    numpy: NumpyState
     cpu: torch.Tensor
     cuda: tuple[torch.Tensor, ...]
 
 
 def read_streams() -> Streams:
-    """Read all of them (some 50 microseconds, nearly all of it NumPy's)."""
+    """Read all of them, in some 15 microseconds."""
     cuda = [g.get_state() for g in torch.cuda.default_generators] if cuda_in_use() else []
-    numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002  # it is this stream that must go on
-    return Streams(random.getstate(), numpy_state, torch.default_generator.get_state(), tuple(cuda))
+    return Streams(random.getstate(), read_numpy(), torch.default_generator.get_state(), tuple(cuda))
 
 
 def write_streams(streams: Streams, *, cuda: bool = True) -> None:
     """Let the streams go on from there; CUDA's only if asked."""
     random.setstate(streams.python)
-    np.random.set_state(streams.numpy)  # noqa: NPY002  # see above
+    write_numpy(streams.numpy)
     torch.default_generator.set_state(streams.cpu)
     if cuda:
         for index, state in enumerate(streams.cuda):
@@ -57,7 +56,7 @@ def held_streams(seed: int) -> Iterator[None]:
 def capture_rng() -> dict[str, Any]:
     """All streams as a tree for the encoder."""
     streams = read_streams()
-    return {"python": streams.python, "numpy": streams.numpy, "torch": streams.cpu, "cuda": list(streams.cuda)}
+    return {"python": streams.python, "numpy": streams.numpy.full, "torch": streams.cpu, "cuda": list(streams.cuda)}
 
 
 def restore_rng(tree: dict[str, Any]) -> list[str]:
@@ -66,7 +65,7 @@ def restore_rng(tree: dict[str, Any]) -> list[str]:
         stored = list(tree["cuda"])
         devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
         usable = tuple(s.clone() for s in stored[:devices])
-        write_streams(Streams(tree["python"], tree["numpy"], tree["torch"].clone(), usable))
+        write_streams(Streams(tree["python"], NumpyState(tree["numpy"], None), tree["torch"].clone(), usable))
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise FormatError(
             f"the stored random state cannot be used ({error})", hint="the file may be damaged"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Self
 
+import numpy as np
 import psutil
 import torch
 
@@ -147,8 +148,7 @@ class _Layout:
             for name, tensor, start in places:
                 size = tensor.numel() * tensor.element_size()
                 if size:
-                    target = buffer[start : start + size].view(tensor.dtype).view(tensor.shape)
-                    target.copy_(tensor, non_blocking=True)
+                    _copy(tensor, buffer[start : start + size])
                 chunks = partial(buffer_chunks, data, start, size)
                 files[file].append(TensorBytes(name, tensor.dtype, tuple(tensor.shape), size, chunks))
         if self.on_cuda:
@@ -158,6 +158,14 @@ class _Layout:
     def live_files(self) -> dict[str, list[TensorBytes]]:
         """Nothing is copied: the bytes are read from the tensors themselves when the file is written."""
         return {file: [_live(name, tensor) for name, tensor, _ in places] for file, places in self.files.items()}
+
+
+def _copy(tensor: torch.Tensor, room: torch.Tensor) -> None:
+    """Plain memory goes by one thread's memcpy: torch's own copy wakes a thread for each core and, on a busy machine, waits for them."""
+    if tensor.device.type == "cpu" and tensor.is_contiguous() and not (tensor.is_conj() or tensor.is_neg()):
+        np.copyto(room.numpy(), tensor.reshape(-1).view(torch.uint8).numpy())
+    else:
+        room.view(tensor.dtype).view(tensor.shape).copy_(tensor, non_blocking=True)
 
 
 def _live(name: str, tensor: torch.Tensor) -> TensorBytes:
