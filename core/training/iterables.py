@@ -110,9 +110,9 @@ class IterableSource:
                 hint="give run.steps a DataLoader, a list of batches or an object that can be iterated again and again",
             )
         self._used = True
-        if self._loaded is not None and start:
-            self._loader.load_state_dict(self._loaded)
-            self._loaded = None
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None and start:
+            self._loader.load_state_dict(loaded)
             return _LivePass(epoch, iter(self._loader), start)
         for owner in (self._loader, getattr(self._loader, "sampler", None), getattr(self._loader, "dataset", None)):
             if callable(set_epoch := getattr(owner, "set_epoch", None)):

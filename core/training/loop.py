@@ -1,33 +1,27 @@
 """The training loop's bookkeeping: what is a step, where its boundary lies, what a body that was left early means.
 
-The iterators that a user sees are in `passes`; the data comes from a `data.Source`; what happened inside a body is told by `witness`.
+The iterators that a user sees are `steps_pass` and `epochs_pass`; the data comes from a `data.Source`; what happened inside a body is told by `witness`.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from batonpass.core.errors import UsageError
 from batonpass.core.training.attached import Attached
 from batonpass.core.training.data import Source, open_source
-from batonpass.core.training.fingerprint import digest_keys, fingerprint_differences
-from batonpass.core.training.passes import EpochsPass, StepsPass
+from batonpass.core.training.early import close_body, leave_tail, reopen_tail
+from batonpass.core.training.epochs_pass import EpochsPass
 from batonpass.core.training.position import Position
+from batonpass.core.training.proof import data_doubts, next_digest
 from batonpass.core.training.read import Loaded
 from batonpass.core.training.restore import loader_state
 from batonpass.core.training.rng import restore_rng
 from batonpass.core.training.seeds import draw_seed
+from batonpass.core.training.steps_pass import StepsPass
 from batonpass.core.training.witness import Witness
 
 _SOURCES_KEPT = 4
-
-Then = Literal["again", "later", "never"]
-"""What becomes of the batch of a body that was cut: it is given again now, in the next session, or (the epoch was left) not at all."""
-_BATCH: dict[Then, str] = {
-    "again": "the batch is given again",
-    "later": "the next session begins with its batch",
-    "never": "its batch was not trained on",
-}
 
 
 class LoopHost(Protocol):
@@ -132,9 +126,9 @@ class TrainingLoop:
                     "run.steps has no end",
                     hint="give batonpass.start(..., goal_steps=N), or write `for epoch in run.epochs(E):` round it",
                 )
-            self.leave_tail()
+            leave_tail(self)
         elif self.body_open:
-            self._settle_for_more()
+            close_body(self, "again")
         self.steps_pass = StepsPass(self, self._source_of(loader), accumulate, nested=nested)
         return self.steps_pass
 
@@ -144,16 +138,16 @@ class TrainingLoop:
             raise UsageError(f"run.epochs({count!r})", hint="give the number of epochs in all, as run.epochs(10)")
         self._enter()
         if self.in_tail:
-            self._settle_tail()
+            reopen_tail(self)
         self.epochs_pass = EpochsPass(self, count)
         return self.epochs_pass
 
     def settle(self) -> None:
         """Account for a body or a tail that was left early, because the training ends here."""
         if self.body_open:
-            self.close_body("later")
-        if self.witness.schedule_moved or not self.witness.has_schedule:
-            self.leave_tail()
+            close_body(self, "later")
+        if self.in_tail and (self.witness.schedule_moved or not self.witness.has_schedule):
+            leave_tail(self)
         self.epochs_pass = self.steps_pass = None
 
     # Position
@@ -167,7 +161,7 @@ class TrainingLoop:
                 "batches": self._source.batches,
                 "batch_size": self._source.batch_size,
                 "fingerprint": self._fingerprint,
-                "next": self._next_digest(self._source),
+                "next": next_digest(self.now, self._source),
             }
         return found
 
@@ -221,39 +215,16 @@ class TrainingLoop:
             return
         source.load_state(self._loader_state)
         self._loader_state = None
-        for doubt in self._data_doubts(known, source):
+        for doubt in data_doubts(known, self.now, source, self._fingerprint):
             self.doubt(doubt)
         if source.caveat and self.now.batch:
             self.doubt(source.caveat)
 
     def doubt(self, reason: str) -> None:
         """Something is not exact: say it and keep it for the label."""
-        self.doubts.append(reason)
+        if reason not in self.doubts:
+            self.doubts.append(reason)
         self.host.say(f"batonpass: PARTIAL: {reason}")
-
-    def close_body(self, then: Then) -> None:
-        """Account for a body that was left early: it counts if an optimizer applied it; else say what becomes of its batch."""
-        self.body_open = False
-        name = f"the body of batch {self.now.batch + 1} of epoch {self.now.epoch + 1}"
-        if self.witness.stepped:
-            self.host.say(f"batonpass: {name} was left early, after the optimizer had stepped: it counts")
-            if self.steps_pass is not None:
-                self.steps_pass.count_body()
-            return
-        if self.witness.left_traces:
-            self._undo(f"{name} was cut before the optimizer stepped", then)
-            return
-        if then != "never":
-            self.witness.rewind_streams()
-        self.host.say(f"batonpass: {name} was left before the optimizer stepped: {_BATCH[then]}")
-
-    def leave_tail(self) -> None:
-        """The tail is over, or will not run: what comes next is a body or the next epoch."""
-        if self.now.at == "tail" and self.now.whole_epoch:
-            self.now.next_epoch("epoch")
-        elif self.now.at == "tail":
-            self.now.at = "body"
-        self.in_tail = False
 
     # Inside
 
@@ -261,30 +232,8 @@ class TrainingLoop:
         self.host.on_enter()
         self.witness.watch()
         if self.body_open:
-            self._settle_for_more()
+            close_body(self, "again")
         self.epochs_pass = self.steps_pass = None
-
-    def _settle_for_more(self) -> None:
-        self.close_body("again")
-
-    def _settle_tail(self) -> None:
-        self.in_tail = False
-        name = f"what follows the batches of epoch {self.now.epoch + 1}"
-        if self.witness.schedule_moved:
-            self._undo(f"{name} was left after a scheduler had stepped", "again")
-        else:
-            self.host.say(f"batonpass: {name} was left early: it runs again")
-
-    def _undo(self, what: str, then: Then) -> None:
-        """Traces were left that cannot be taken back one by one."""
-        if then == "again" and self.host.restore_last():
-            self.host.say(f"batonpass: {what}: continuing from the last checkpoint, step {self.now.step:,}")
-            return
-        if then != "never":
-            self.witness.rewind_streams()
-            if self.now.group == 0:
-                self.witness.drop_gradients()
-        self.doubt(f"{what}, and there was no checkpoint to go back to" if then == "again" else what)
 
     def _source_of(self, loader: Any) -> Source:
         for known, source in self._sources:
@@ -293,23 +242,3 @@ class TrainingLoop:
         source = open_source(loader, self.now.seed)
         self._sources = [*self._sources[1 - _SOURCES_KEPT :], (loader, source)]
         return source
-
-    def _next_digest(self, source: Source) -> str | None:
-        over = self.now.at == "tail" and self.now.whole_epoch
-        epoch, batch = (self.now.epoch + 1, 0) if over else (self.now.epoch, self.now.batch)
-        if source.batches is not None and batch >= source.batches:
-            return None
-        keys = source.next_keys(epoch, batch)
-        return None if keys is None else digest_keys(keys)
-
-    def _data_doubts(self, known: dict[str, Any], source: Source) -> list[str]:
-        found = []
-        if "fingerprint" in known:
-            found = fingerprint_differences(known["fingerprint"], self._fingerprint)
-        if known.get("batch_size") != source.batch_size and "batch_size" in known:
-            found.append(f"batches of {known['batch_size']} samples then, {source.batch_size} now")
-        expected = known.get("next")
-        digest = self._next_digest(source)
-        if not found and expected is not None and digest is not None and expected != digest:
-            found.append("the next batch holds other samples than it would have held")
-        return [f"not the same data: {f}" for f in found[:3]]

@@ -444,3 +444,21 @@ def test_a_refusal_by_the_host_leaves_everything_as_it_was(tmp_path):
     with pytest.raises(UsageError, match="held elsewhere"):
         run.loop.steps(make_loader())
     assert (run.loop.finished_steps, run.loop.body_open) == (0, False)
+
+
+def test_finish_at_the_last_body_of_an_epoch_leaves_its_tail_to_the_next_session(tmp_path):
+    run = session(tmp_path / "a", goal=None)
+    for epoch in run.loop.epochs(3):
+        for batch in run.loop.steps(make_loader()):
+            run.body(batch)
+            if run.loop.step == 16:
+                break
+        if epoch == 1:
+            break
+        run.tail()
+    run.loop.settle()
+    run.save()
+    later = session(tmp_path / "a", goal=None)
+    later.restore()
+    nested(later, make_loader())
+    assert [t[0] for t in later.state["tails"]] == [0, 1, 2]

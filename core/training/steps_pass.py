@@ -1,6 +1,6 @@
-"""The iterators behind `for epoch in run.epochs(E)` and `for batch in run.steps(loader)`.
+"""The iterator behind `for batch in run.steps(loader)`.
 
-They are objects, not generators: asking for the next item is what tells that a body has run to its end.
+It is an object, not a generator: asking for the next batch is what tells that a body has run to its end.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from batonpass.core.errors import UsageError
+from batonpass.core.training.epochs_pass import superseded
 from batonpass.core.training.position import remaining_bodies
 from batonpass.core.training.rng import Streams, held_streams, read_streams, write_streams
 from batonpass.core.training.seeds import derive, seed_streams
@@ -21,69 +22,6 @@ _END = object()
 _ONE_LINE_FIX = (
     "batonpass: to loop epoch by epoch, write `for epoch in run.epochs(E):` in place of `for epoch in range(E):`"
 )
-
-
-class EpochsPass:
-    """Yields the index of each epoch that remains, from 0. `len()` is how many may still come."""
-
-    def __init__(self, loop: TrainingLoop, count: int) -> None:
-        self._loop = loop
-        self._count = count
-        self.running = False
-        """An epoch has been handed out and not ended."""
-        self.batches_asked = False
-        """`steps` was called in this epoch."""
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __len__(self) -> int:
-        left = self._count - self._loop.now.epoch - (1 if self.running else 0)
-        return 0 if self._loop.goal_reached and not self._tail_is_due else max(0, left)
-
-    def __next__(self) -> int:
-        """End the epoch that ran (a boundary), then begin the next."""
-        loop = self._loop
-        if loop.epochs_pass is not self:
-            raise _superseded("run.epochs")
-        if self.running:
-            self._end_epoch()
-        now = loop.now
-        if now.epoch >= self._count or (loop.goal_reached and not self._tail_is_due):
-            loop.epochs_pass = None
-            self._say_why()
-            raise StopIteration
-        if now.at == "tail" and not now.whole_epoch and not loop.goal_reached:
-            now.at = "body"  # the goal that ended this epoch has been moved on
-        if loop.streams_wait_for == "epoch":
-            loop.put_streams_back()
-        self.running, self.batches_asked = True, False
-        return now.epoch
-
-    @property
-    def _tail_is_due(self) -> bool:
-        return self._loop.now.at == "tail" and not self._loop.in_tail
-
-    def _end_epoch(self) -> None:
-        loop = self._loop
-        self.running = False
-        if loop.body_open:
-            loop.close_body("never")
-        if loop.now.at == "tail":
-            loop.leave_tail()
-        else:
-            if self.batches_asked:
-                batches = f"{loop.now.batch} batches"
-                loop.host.say(f"batonpass: epoch {loop.now.epoch + 1} was left after {batches}: the next one begins")
-            loop.now.next_epoch("epoch")
-        loop.host.on_boundary()
-
-    def _say_why(self) -> None:
-        loop = self._loop
-        if loop.goal_reached:
-            loop.host.say(f"batonpass: the goal of {loop.goal_steps:,} steps is reached")
-        elif loop.now.epoch >= self._count:
-            loop.host.say(f"batonpass: all {self._count} epochs are done, at step {loop.now.step:,}")
 
 
 class StepsPass:
@@ -138,7 +76,7 @@ class StepsPass:
         if self._ended:
             raise StopIteration
         if loop.steps_pass is not self:
-            raise _superseded("run.steps")
+            raise superseded("run.steps")
         if loop.body_open:
             loop.body_open = False
             self.count_body()
@@ -269,9 +207,3 @@ class StepsPass:
                 loop.host.say(_ONE_LINE_FIX)
         loop.ends_said += 1
         raise StopIteration
-
-
-def _superseded(what: str) -> UsageError:
-    return UsageError(
-        f"this {what} was replaced by a newer one", hint="go on with the newer loop, or run the whole cell again"
-    )

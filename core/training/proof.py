@@ -1,0 +1,32 @@
+"""The part of the resume proof that concerns data: whether it is what it was, and the next batch holds the same samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batonpass.core.training.data import Source
+from batonpass.core.training.fingerprint import digest_keys, fingerprint_differences
+from batonpass.core.training.position import Position
+
+
+def next_digest(position: Position, source: Source) -> str | None:
+    """A hash of the keys of the batch that comes next; None where they cannot be known in advance."""
+    over = position.at == "tail" and position.whole_epoch
+    epoch, batch = (position.epoch + 1, 0) if over else (position.epoch, position.batch)
+    if source.batches is not None and batch >= source.batches:
+        return None
+    keys = source.next_keys(epoch, batch)
+    return None if keys is None else digest_keys(keys)
+
+
+def data_doubts(then: dict[str, Any], position: Position, source: Source, fingerprint: dict[str, Any]) -> list[str]:
+    """What tells that the data is not what it was at the checkpoint with the data position `then`, one clause each, at most three."""
+    found = []
+    if "fingerprint" in then:
+        found = fingerprint_differences(then["fingerprint"], fingerprint)
+    if "batch_size" in then and then["batch_size"] != source.batch_size:
+        found.append(f"batches of {then['batch_size']} samples then, {source.batch_size} now")
+    expected, digest = then.get("next"), next_digest(position, source)
+    if not found and expected is not None and digest is not None and expected != digest:
+        found.append("the next batch holds other samples than it would have held")
+    return [f"not the same data: {f}" for f in found[:3]]
