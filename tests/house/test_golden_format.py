@@ -25,6 +25,7 @@ from batonpass.core.storage import Store
 from batonpass.core.training.attached import Attached
 from batonpass.core.training.read import read_checkpoint
 from batonpass.core.training.restore import apply
+from batonpass.demo.proof import check_durable
 from batonpass.sync.proof import prove
 from batonpass.sync.reading import find_run_folder, read_manifest, read_root, read_run
 from batonpass.sync.restore import fetch_checkpoint
@@ -137,6 +138,12 @@ def test_a_byte_changed_in_the_example_is_noticed(root, store, run, tmp_path):
     file.write_bytes(file.read_bytes()[:-1] + b"\0")
     with pytest.raises(CorruptCheckpointError):
         fetch_checkpoint(store, run.folder, listing, tmp_path / "back")
+
+
+def test_the_demos_proof_asks_for_what_is_durable_and_not_for_what_is_being_removed(root, store):
+    (root / EXPECTED["deleted"]).unlink()
+    found = check_durable(store)
+    assert (found.promised, found.restored, found.newest_step) == (1, 1, GOAL)
 
 
 def test_todays_release_goes_on_with_the_run(root, capsys):

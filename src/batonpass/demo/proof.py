@@ -28,11 +28,17 @@ class Durability:
 
 
 def check_durable(store: Store) -> Durability:
-    """Restore every durable checkpoint of every run into an empty folder and compare each file's sha256 with its manifest."""
+    """Restore every durable checkpoint of every run into an empty folder and compare each file's sha256 with its manifest.
+
+    One that retention is removing is not durable any more (docs/FORMAT.md).
+    """
     promised = restored = newest = checked = 0
     for folder in list_run_folders(store):
-        for seen in read_run(store, folder).sessions:
+        run = read_run(store, folder)
+        for seen in run.sessions:
             for listing in seen.session.checkpoints:
+                if listing.key in run.deleted:
+                    continue
                 promised += 1
                 newest = max(newest, listing.step)
                 with tempfile.TemporaryDirectory() as empty:
