@@ -57,4 +57,5 @@ def _options(args: argparse.Namespace) -> list[str]:
         f"--server.port={args.port}",
         f"--server.headless={'true' if args.no_browser else 'false'}",
         "--browser.gatherUsageStats=false",
+        "--server.showEmailPrompt=false",  # the very first start of Streamlit on a computer asks for one otherwise
     ]
