@@ -71,6 +71,8 @@ class TrainingLoop:
         self._restored: dict[str, Any] | None = None
         self._loader_state: Any = None
         self._streams: Any = None
+        self.restored = False
+        """The loop continues from a checkpoint."""
 
     # What a user may ask
 
@@ -180,6 +182,7 @@ class TrainingLoop:
         self._loader_state = loader_state(loaded)
         rng = loaded.trainer.get("rng")
         self._streams = None if rng is None else loaded.decode(rng, copies=True)
+        self.restored = True
         self.body_open = self.in_tail = False
         self.doubts = [str(d) for d in data.get("doubts", [])]
         self._source = None

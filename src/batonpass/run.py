@@ -22,6 +22,9 @@ from batonpass.sync.active import ActiveSession
 from batonpass.sync.joining import Joined
 from batonpass.words import farewell, welcome
 
+FIRST_SAVE_S = 10.0
+"""How long `attach` waits for the starting point of a new run to reach the store."""
+
 OpenSession = Callable[[Callable[[], dict[str, Any]]], ActiveSession]
 """Joins the run as a new session; its argument says what the training is at, and is called on the service's threads."""
 
@@ -146,6 +149,8 @@ class Run:
         else:
             self._resume()
         self._make_saver()
+        if self.step == 0 and not self._loop.restored:
+            self._save_starting_point()
         return self
 
     def steps(self, loader: Iterable[Any], *, accumulate: int = 1) -> Any:
@@ -287,6 +292,11 @@ class Run:
         return saver.wait(max(deadline - time.monotonic(), 0.0)) and self._active.service.drain(
             max(deadline - time.monotonic(), 0.0)
         )
+
+    def _save_starting_point(self) -> None:
+        """Step 0 is a checkpoint too: a machine that dies in its first minute loses no initial weights, and saving is proven early."""
+        if self._save_now(wait_s=FIRST_SAVE_S):
+            self._say("batonpass: the starting point is saved and on the store: saving works")
 
     def _resume(self) -> None:
         found = find_checkpoint(self._active, chosen=self._options.checkpoint, say=self._say)
