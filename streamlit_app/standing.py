@@ -69,7 +69,7 @@ def read_standing(run: RunStory, now: datetime, *, mount: bool = False) -> RunSt
     return RunStanding(
         state=run_state(files.head, sessions, ages, mount=mount),
         session=session,
-        candidates=tuple(resume_candidates(files.head, sessions)),
+        candidates=tuple(resume_candidates(files.head, sessions, deleted=files.deleted)),
         gaps=lineage.gaps,
         risk_steps=risk.steps if risk else 0,
         risk_s=risk.seconds if risk else 0.0,

@@ -102,14 +102,12 @@ def join_run(
     session = naming.new_session_id(datetime.now(UTC))
     with _one_at_a_time(home, root.root_id, naming.slugify(wanted.name)):
         folder, info, created = _find_or_create(store, wanted, session, must_exist=must_exist)
-        changed_goal = None if created else _changed_goal(store, folder)
-        journal = Journal(run_home(home, root.root_id, info.run_id) / "journal.sqlite")
-        leftovers = ship_leftovers(
-            store, folder, home, root_id=root.root_id, run_id=info.run_id, journal=journal, say=patience.say
-        )
-        local = create_local_session(home, root.root_id, info.run_id, session, store_url=store.url, folder=folder)
-        lock = local.lock()
-        lock.acquire(timeout=0)
+    changed_goal = None if created else _changed_goal(store, folder)
+    journal = Journal(run_home(home, root.root_id, info.run_id) / "journal.sqlite")
+    leftovers = ship_leftovers(
+        store, folder, home, root_id=root.root_id, run_id=info.run_id, journal=journal, say=patience.say
+    )
+    local, lock = create_local_session(home, root.root_id, info.run_id, session, store_url=store.url, folder=folder)
     log = MetricLog(local.metrics)
     now = datetime.now(UTC)
     first = record(Session(session, info.run_id, 0, wanted.account, host, started_at=now, heartbeat_at=now))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from batonpass.core import naming
 from batonpass.core.errors import NotFoundError, StoreError
 from batonpass.core.metrics.log import MetricLog
 from batonpass.core.model import End, EndKind, Manifest, Session
@@ -97,8 +96,3 @@ def _remove(local: LocalSession, lock: FileLock) -> None:
     with contextlib.suppress(OSError):
         lock.release()
     local.remove()
-
-
-def local_candidate_key(folder: str, manifest: Manifest) -> str:
-    """The key that a local checkpoint has, or would have, on the store."""
-    return naming.manifest_file(folder, manifest.step, manifest.session, manifest.attempt)

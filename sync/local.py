@@ -80,26 +80,36 @@ def run_home(home: Path, root_id: str, run_id: str) -> Path:
 
 def create_local_session(
     home: Path, root_id: str, run_id: str, session: str, *, store_url: str, folder: str
-) -> LocalSession:
-    """Make the folder of a new session on this machine."""
+) -> tuple[LocalSession, FileLock]:
+    """Make the folder of a new session on this machine; its lock is taken before anybody could call it abandoned."""
     local = LocalSession(run_home(home, root_id, run_id) / session)
-    local.checkpoints.mkdir(parents=True)
-    (local.path / "place.json").write_text(json.dumps({"store": store_url, "folder": folder}), encoding="utf-8")
-    return local
+    with _census(local.path.parent):
+        local.checkpoints.mkdir(parents=True)
+        (local.path / "place.json").write_text(json.dumps({"store": store_url, "folder": folder}), encoding="utf-8")
+        lock = local.lock()
+        lock.acquire(timeout=0)
+    return local, lock
 
 
 def abandoned_sessions(home: Path, root_id: str, run_id: str) -> list[tuple[LocalSession, FileLock]]:
     """Sessions of this run on this machine whose writer is gone, oldest first, each with its lock already taken."""
     found = []
     parent = run_home(home, root_id, run_id)
-    for path in sorted(parent.iterdir()) if parent.is_dir() else ():
-        if not path.is_dir():
-            continue
-        local = LocalSession(path)
-        lock = local.lock()
-        try:
-            lock.acquire(timeout=0)
-        except (Timeout, OSError):
-            continue
-        found.append((local, lock))
+    with _census(parent):
+        for path in sorted(parent.iterdir()):
+            if not path.is_dir():
+                continue
+            local = LocalSession(path)
+            lock = local.lock()
+            try:
+                lock.acquire(timeout=0)
+            except (Timeout, OSError):
+                continue
+            found.append((local, lock))
     return found
+
+
+def _census(parent: Path) -> FileLock:
+    """Held for the moment in which sessions come into being or are counted, so that none is met half made."""
+    parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(parent / "census.lock")

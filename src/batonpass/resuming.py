@@ -127,7 +127,7 @@ def _offers(active: ActiveSession, run: RunFiles, others: list[Session], skipped
         fresh = newest_local(place, link.session) if place else None
         if fresh is not None:
             yield _local_offer(active.joined.folder, *fresh)
-    for candidate in resume_candidates(head, others):
+    for candidate in resume_candidates(head, others, deleted=run.deleted):
         if candidate.passed_over:
             skipped.append(f"step {candidate.step:,} was passed over: {candidate.passed_over}")
             continue

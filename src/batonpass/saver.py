@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from batonpass.core import naming
 from batonpass.core.errors import BatonpassError
 from batonpass.core.model import Manifest
 
@@ -177,8 +176,3 @@ def draft_manifest(
         metrics=finite,
         data=data,
     )
-
-
-def key_of(folder: str, manifest: Manifest) -> str:
-    """The key of a checkpoint's manifest on the store."""
-    return naming.manifest_file(folder, manifest.step, manifest.session, manifest.attempt)

@@ -147,8 +147,3 @@ def _open_checked(url: str, settings: Settings) -> Store:
         error.hint = error.hint or "check the connection and start again; nothing was trained"
         raise
     return store
-
-
-def open_run() -> Run | None:
-    """The run that was started last in this process and is still open."""
-    return next(reversed(_open_runs.values()), None)

@@ -28,17 +28,14 @@ class Durability:
 
 
 def check_durable(store: Store) -> Durability:
-    """Restore every durable checkpoint of every run into an empty folder and compare each file's sha256 with its manifest.
-
-    One that retention is removing is not durable any more (docs/FORMAT.md).
-    """
+    """Restore every durable checkpoint of every run into an empty folder and compare each file's sha256 with its manifest."""
     promised = restored = newest = checked = 0
     for folder in list_run_folders(store):
         run = read_run(store, folder)
         for seen in run.sessions:
             for listing in seen.session.checkpoints:
                 if listing.key in run.deleted:
-                    continue
+                    continue  # taken back before its first byte was removed
                 promised += 1
                 newest = max(newest, listing.step)
                 with tempfile.TemporaryDirectory() as empty:
