@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 from batonpass.sync.local import LocalSession
 
@@ -12,11 +11,4 @@ def keep_newest_local(local: LocalSession, *, in_use: set[str], keep: int = 2) -
     """Keep the newest committed checkpoints on this disk, and those that wait to be sent."""
     for path, _manifest in local.committed()[:-keep]:
         if path.name not in in_use:
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def clear_partial(folder: Path) -> None:
-    """Remove what a process left half-written when it died; only for a folder whose lock is held."""
-    for path in folder.glob(".*"):
-        if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from batonpass.core import naming
 from batonpass.core.codec import decode
-from batonpass.core.errors import CorruptCheckpointError, FormatError
+from batonpass.core.errors import CorruptCheckpointError
 from batonpass.core.files import durable_rename, sync_folder
 from batonpass.core.model import CheckpointListing, FileEntry, Manifest
 from batonpass.core.storage import Store, Transfer
@@ -56,11 +56,6 @@ def fetch_checkpoint(
     return target, manifest
 
 
-def find_listing(listings: tuple[CheckpointListing, ...], step: int | None) -> CheckpointListing | None:
-    """The newest listing, or the newest one of `step`."""
-    return next((c for c in reversed(listings) if step is None or c.step == step), None)
-
-
 def _read_twice(store: Store, listing: CheckpointListing) -> bytes:
     """The manifest's bytes; a mismatch counts only when a second read says the same."""
     for _ in range(2):
@@ -93,13 +88,3 @@ def _fetch_file(
 def _sha256(path: Path) -> str:
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def read_fetched(folder: Path) -> Manifest:
-    """The manifest of a checkpoint folder on this disk."""
-    try:
-        return decode(Manifest, (folder / MANIFEST).read_bytes(), key=folder.name)
-    except OSError as error:
-        raise FormatError(
-            f"{folder} is not a checkpoint: {error}", hint="choose a folder that holds manifest.json"
-        ) from error
