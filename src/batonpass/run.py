@@ -283,12 +283,13 @@ class Run:
     def _save_now(self, *, wait_s: float) -> bool:
         saver = self._saver
         assert saver is not None
+        if not wait_s:
+            self._save_asked = not saver.take()  # a writer that is still busy takes it at the next boundary
+            return not self._save_asked
         deadline = time.monotonic() + wait_s
-        saver.wait(wait_s or 60.0)
+        saver.wait(wait_s)
         if not saver.take():
             return False
-        if not wait_s:
-            return True
         return saver.wait(max(deadline - time.monotonic(), 0.0)) and self._active.service.drain(
             max(deadline - time.monotonic(), 0.0)
         )

@@ -282,3 +282,28 @@ def test_finish_in_the_middle_of_an_accumulated_step_keeps_the_last_whole_one(st
     run = start(store).attach(model=model, optimizer=optimizer)
     assert run.step == 2
     run.finish()
+
+
+def test_a_save_outside_the_loop_never_waits_for_a_busy_writer(store, monkeypatch):
+    import threading
+
+    go_on = threading.Event()
+    model, optimizer = model_and_optimizer()
+    run = start(store, save_every_s=1e9).attach(model=model, optimizer=optimizer)
+    assert run._saver.wait(20)
+    real = run._saver._commit
+    monkeypatch.setattr(run._saver, "_commit", lambda *work: (go_on.wait(20), real(*work)))
+    for (batch,) in run.steps(loader()):
+        model(batch).sum().backward()
+        optimizer.step()
+        if run.step == 1:
+            run.save()
+        if run.step == 3:
+            run.save()
+        if run.step == 5:
+            break
+    run._loop.settle()
+    assert run.save() is False
+    go_on.set()
+    assert run.finish()
+    assert sessions(store)[0].session.checkpoints[-1].step == 5
