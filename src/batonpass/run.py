@@ -117,6 +117,11 @@ class Run:
         return self._loop.at_boundary
 
     @property
+    def completes_step(self) -> bool:
+        """Inside a body of `steps(loader, accumulate=n)`: it is the last one of its step, a short last group of an epoch included."""
+        return self._loop.body_open and self._loop.completes_step
+
+    @property
     def state(self) -> dict[str, Any]:
         """A dict that is stored with every checkpoint: early-stopping counters, best values, anything JSON or tensors can hold."""
         return self._attached.state
@@ -157,7 +162,7 @@ class Run:
         """Iterate over the batches that are still to be trained on; the body of the loop is one optimizer step.
 
         Alone it goes on across epochs up to `goal_steps`; inside `for epoch in run.epochs(E)` it ends with the epoch.
-        `accumulate=n`: a step is n bodies. The iterator's `len()` is the number of batches that remain.
+        `accumulate=n`: a step is n bodies, and `completes_step` says in which of them to step. The iterator's `len()` is the number of batches that remain.
         """
         self._must_be_attached("steps")
         return self._loop.steps(loader, accumulate=accumulate)

@@ -270,7 +270,8 @@ def test_finish_in_the_middle_of_an_accumulated_step_keeps_the_last_whole_one(st
     run = start(store, save_every_s=1e9).attach(model=model, optimizer=optimizer)
     for number, (batch,) in enumerate(run.steps(loader(), accumulate=4), start=1):
         model(batch).square().mean().backward()
-        if number % 4 == 0:
+        assert run.completes_step is (number % 4 == 0)
+        if run.completes_step:
             optimizer.step()
             optimizer.zero_grad()
         if number == 8:
