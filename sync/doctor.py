@@ -16,7 +16,7 @@ from batonpass.core.errors import BatonpassError, NotFoundError
 from batonpass.core.files import TEMP_PREFIX
 from batonpass.core.settings import Settings
 from batonpass.core.storage import Store
-from batonpass.sync.mounts import find_mount
+from batonpass.sync.mounts import conflicts, find_mount
 from batonpass.sync.reading import read_root
 from batonpass.sync.stores import open_store
 from batonpass.sync.stores.folder import FolderStore
@@ -121,6 +121,7 @@ def _check_folder(root: Path, settings: Settings) -> Iterator[Check]:
         yield from live
         if not all(check.ok for check in live):
             return
+        yield from _two_writers(root)
     there = next((p for p in (root, *root.parents) if p.is_dir()), root)
     yield _writable(there, root)
     free = shutil.disk_usage(there).free
@@ -131,6 +132,17 @@ def _check_folder(root: Path, settings: Settings) -> Iterator[Check]:
 def _mount_is_live(point: Path, require_live: Callable[[], None]) -> Check:
     require_live()
     return Check("mount", ok=True, detail=f"{point} is there; whether bytes have arrived only another reader can prove")
+
+
+def _two_writers(root: Path) -> Iterator[Check]:
+    """Copies that the syncing program made because two machines wrote one file: somebody's change lies in them."""
+    folders = [root, *sorted(p for p in (root / "runs").glob("*/**/") if p.is_dir())]
+    found = [
+        f"{folder.relative_to(root) / name}" for folder in folders if folder.is_dir() for name in conflicts(folder)
+    ]
+    if found:
+        hint = "two machines wrote the same file: compare each copy with its original, then remove the copy"
+        yield Check("conflicts", ok=False, detail=", ".join(found[:10]), hint=hint)
 
 
 def _writable(there: Path, root: Path) -> Check:

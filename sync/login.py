@@ -68,7 +68,8 @@ def _flow(client_secrets: Path) -> Any:
         from google_auth_oauthlib.flow import InstalledAppFlow  # noqa: PLC0415  # part of the extra "app"
     except ImportError:
         raise UsageError(
-            "signing in needs google-auth-oauthlib, which is not installed here", hint="pip install 'batonpass[app]'"
+            "signing in needs google-auth-oauthlib, which is not installed here",
+            hint="python -m pip install google-auth-oauthlib",
         ) from None
     try:
         return InstalledAppFlow.from_client_secrets_file(str(client_secrets), scopes=[DRIVE_FILE])

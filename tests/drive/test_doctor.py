@@ -105,3 +105,16 @@ def test_a_mount_that_is_not_there(tmp_path):
     assert not checks["mount"].ok
     assert "writable" not in checks
     assert list(tmp_path.iterdir()) == []
+
+
+def test_copies_that_two_writers_left_on_a_mount_are_named(tmp_path):
+    root = tmp_path / "mount" / "MyDrive" / "batonpass"
+    sessions = root / "runs" / "cats-0011aabb" / "sessions"
+    sessions.mkdir(parents=True)
+    (root / "runs" / "cats-0011aabb" / "head (1).json").write_text("{}")
+    settings = Settings(home=tmp_path / "home", mount_points=(tmp_path / "mount",))
+    found = {check.name: check for check in diagnose(str(root), settings)}
+    assert not found["conflicts"].ok
+    assert "runs/cats-0011aabb/head (1).json" in found["conflicts"].detail
+    (root / "runs" / "cats-0011aabb" / "head (1).json").unlink()
+    assert "conflicts" not in {check.name for check in diagnose(str(root), settings)}

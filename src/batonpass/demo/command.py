@@ -105,13 +105,17 @@ def _empty_home(home: Path) -> Path:
 def _need_training() -> None:
     for module, package in (("torch", "torch"), ("sklearn", "scikit-learn")):
         if importlib.util.find_spec(module) is None:
-            raise UsageError(f"the demo trains a real model and needs {package}", hint='pip install "batonpass[train]"')
+            raise UsageError(
+                f"the demo trains a real model and needs {package}", hint="python -m pip install torch scikit-learn"
+            )
 
 
 def _open_app(stage: Stage) -> int:
     """The app on the demo's store, if it is installed."""
     if importlib.util.find_spec("streamlit") is None:
-        print('To look at it: pip install "batonpass[app]", then batonpass app --store', stage.store)
+        print(
+            'To look at it: python -m pip install "streamlit>=1.67,<2" scipy, then batonpass app --store', stage.store
+        )
         return 0
     print("\nOpening the app on it (Ctrl-C ends it) ...", flush=True)
     return subprocess.call([sys.executable, "-m", "batonpass", "app", "--store", str(stage.store)])
