@@ -1,10 +1,11 @@
-"""A Google Drive of our own, for tests: the parts of Drive v2 that PyDrive2, googleapiclient and Batonpass speak, as a process.
+"""A Google Drive of our own, for tests: the parts of Drive v2 and v3 that PyDrive2, Batonpass and rclone speak, as a process.
 
     process.py    how a test starts it and talks to it          server.py     HTTP: routes, keep-alive, what goes on the wire
     accounts.py   accounts, clients, tokens, quotas             storage.py    files, folders, trash, versions
     query.py      the language of `q`                           fields.py     the language of `fields`
     uploads.py    resumable sessions                            answers.py    answers and errors as Google words them
     files.py, media.py, sign_in.py                              one group of calls each
+    v3.py         the words of v3 over the same files       tls.py, link.py   HTTPS as a proxy; how fast the wire is
     faults.py     what goes wrong, when it is told to           control.py    how a test tells it to
 
 It keeps contents in a temporary folder, so that large files cost no memory, and forgets everything when it stops.

@@ -1,4 +1,4 @@
-"""`python -m drive_emulator`: prints {"url": ...} as one line and serves until its standard input closes."""
+"""`python -m drive_emulator`: prints {"url": ..., "ca": ...} as one line and serves until its standard input closes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from drive_emulator.server import Server
 
 server = Server()
 threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-print(json.dumps({"url": server.base_url}), flush=True)
+print(json.dumps({"url": server.base_url, "ca": str(server.ca)}), flush=True)
 sys.stdin.read()
 server.calls.stopping.set()
 server.shutdown()

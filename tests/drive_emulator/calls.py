@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import threading
 import time
@@ -22,8 +23,9 @@ _ROUTES = (
     ("GET", r"/auth", "sign_in.page"),
     ("PUT", r"/upload/drive/v2/files\?question", "upload.query"),
     ("PUT", r"/upload/drive/v2/files\?session", "upload.put"),
+    ("POST", r"/upload/drive/v2/files\?session", "upload.put"),
     ("POST", r"/upload/drive/v2/files", "files.insert"),
-    ("PUT", r"/upload/drive/v2/files/[^/]+", "files.update"),
+    ("PUT|PATCH", r"/upload/drive/v2/files/[^/]+", "files.update"),
     ("GET", r"/drive/v2/about", "about.get"),
     ("GET", r"/drive/v2/files/generateIds", "files.generateIds"),
     ("GET", r"/drive/v2/files", "files.list"),
@@ -58,11 +60,12 @@ class Calls:
         self.sign_in = SignIn(storage)
         self.latency_s = 0.0
         self.stopping = threading.Event()
+        self._lost: set[str] = set()
 
     def answer(self, op: str, exchange: Exchange) -> Answer:
         if self.latency_s:
             self.stopping.wait(self.latency_s)
-        fault = self.faults.take(op)
+        fault = self.faults.take(op, exchange.span)
         try:
             answer = self._strike(fault, op, exchange) if fault else self._call(op, exchange)
         except DriveError as failure:
@@ -85,6 +88,8 @@ class Calls:
             return _worded(fault)
         if fault.kind == "short":
             return self.uploads.put(exchange, keep_bytes=fault.keep_bytes)
+        if fault.kind == "lost_commit":
+            return self._lose_commit(fault, op, exchange)
         answer = self._call(op, exchange)
         if fault.kind == "wrong_md5":
             self._spoil(exchange)
@@ -101,6 +106,16 @@ class Calls:
         if op == "upload.put":
             self.uploads.put(exchange)
         raise Dropped
+
+    def _lose_commit(self, fault: Fault, op: str, exchange: Exchange) -> Answer:
+        answer = self._call(op, exchange)
+        if exchange.parts[0] != "upload" or answer.status != 200 or not answer.body:
+            return answer
+        tree = json.loads(answer.body)
+        if tree["id"] in self._lost:
+            return answer
+        self._lost.add(tree["id"])
+        return _worded(fault)
 
     def _spoil(self, exchange: Exchange) -> None:
         with self.storage.lock:

@@ -10,12 +10,14 @@ from drive_emulator.answers import Answer, as_json
 from drive_emulator.calls import Calls
 from drive_emulator.exchange import Exchange
 from drive_emulator.faults import Fault
+from drive_emulator.link import Link
 from drive_emulator.log import Log
 
 
 class Control:
-    def __init__(self, calls: Calls, log: Log) -> None:
+    def __init__(self, calls: Calls, log: Log, links: tuple[Link, Link]) -> None:
         self.calls = calls
+        self.links = links
         self.log = log
         self.storage = calls.storage
 
@@ -28,7 +30,9 @@ class Control:
     def do_grant(self, account: str, client_id: str, scopes: list[str], expires_s: int = 3600) -> dict[str, Any]:
         """A person has said yes: the refresh token that the client holds from then on."""
         grant = self.storage.accounts.grant(account, client_id, scopes, expires_s)
-        return {"refresh_token": grant.refresh_token}
+        access_token = self.storage.accounts.new_token(grant, time.monotonic())
+        root_id = self.storage.accounts.account(account).root_id
+        return {"refresh_token": grant.refresh_token, "access_token": access_token, "root_id": root_id}
 
     def do_revoke(self, refresh_token: str) -> None:
         self.storage.accounts.grants[refresh_token].revoked = True
@@ -46,6 +50,8 @@ class Control:
         latency_s: float | None = None,
         clock_skew_s: float | None = None,
         page_limit: int | None = None,
+        creates_per_s: float | None = None,
+        link_bytes_per_s: float | None = None,
     ) -> None:
         if list_lag_s is not None:
             self.storage.list_lag_s = list_lag_s
@@ -55,6 +61,11 @@ class Control:
             self.storage.clock_skew_s = clock_skew_s
         if page_limit is not None:
             self.storage.page_limit = page_limit
+        if creates_per_s is not None:
+            self.storage.creates_per_s = creates_per_s
+        if link_bytes_per_s is not None:
+            for link in self.links:
+                link.bytes_per_s = link_bytes_per_s
 
     def do_fault(self, **fields: Any) -> None:
         self.calls.faults.add(Fault(**fields))

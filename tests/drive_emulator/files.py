@@ -12,6 +12,8 @@ from drive_emulator.exchange import Exchange
 from drive_emulator.fields import select
 from drive_emulator.query import Query
 from drive_emulator.storage import FOLDER, File, Storage
+from drive_emulator.v3 import about as about_v3
+from drive_emulator.v3 import from_v2
 
 
 def resource(storage: Storage, grant: Grant, file: File, base_url: str) -> dict[str, Any]:
@@ -47,17 +49,23 @@ def resource(storage: Storage, grant: Grant, file: File, base_url: str) -> dict[
     return tree
 
 
+def in_its_words(exchange: Exchange, storage: Storage, grant: Grant, file: File) -> dict[str, Any]:
+    """The file as the version of the API that was asked writes it."""
+    tree = resource(storage, grant, file, exchange.base_url)
+    return from_v2(tree) if exchange.version == 3 else tree
+
+
 def write_time(value: datetime) -> str:
     return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def show(exchange: Exchange, storage: Storage, grant: Grant, file: File) -> Answer:
-    tree = resource(storage, grant, file, exchange.base_url)
+    tree = in_its_words(exchange, storage, grant, file)
     return as_json(select(tree, exchange.query.get("fields")), ETag=file.etag)
 
 
 def insert(exchange: Exchange, storage: Storage, grant: Grant) -> Answer:
-    body = exchange.json()
+    body = exchange.metadata()
     with storage.lock:
         return show(exchange, storage, grant, storage.insert(grant, body, None))
 
@@ -68,10 +76,10 @@ def get(exchange: Exchange, storage: Storage, grant: Grant) -> Answer:
 
 
 def change(exchange: Exchange, storage: Storage, grant: Grant) -> Answer:
-    body = exchange.json()
+    body = exchange.metadata()
     with storage.lock:
         file = storage.find(grant, exchange.part(3))
-        storage.check_match(file, exchange.headers.get("If-Match"))
+        storage.check_match(file, exchange.if_match)
         return show(exchange, storage, grant, storage.change(grant, file, body, None))
 
 
@@ -87,7 +95,7 @@ def set_trash(exchange: Exchange, storage: Storage, grant: Grant) -> Answer:
 def delete(exchange: Exchange, storage: Storage, grant: Grant) -> Answer:
     with storage.lock:
         file = storage.find(grant, exchange.part(3))
-        storage.check_match(file, exchange.headers.get("If-Match"))
+        storage.check_match(file, exchange.if_match)
         storage.delete(grant, file)
     return Answer(204)
 
@@ -102,10 +110,11 @@ def find_all(exchange: Exchange, storage: Storage, grant: Grant) -> Answer:
             name, _, direction = part.strip().partition(" ")
             key = {"createdDate": "created", "modifiedDate": "modified", "title": "title"}[name]
             found.sort(key=lambda f, key=key: getattr(f, key), reverse=direction == "desc")  # type: ignore[misc]
-        count = min(int(exchange.query.get("maxResults", "100")), storage.page_limit)
+        wanted = exchange.query.get("pageSize" if exchange.version == 3 else "maxResults", "100")
+        count = min(int(wanted), storage.page_limit)
         start = int(exchange.query.get("pageToken") or "0")
-        items = [resource(storage, grant, f, exchange.base_url) for f in found[start : start + count]]
-    tree: dict[str, Any] = {"kind": "drive#fileList", "items": items}
+        items = [in_its_words(exchange, storage, grant, f) for f in found[start : start + count]]
+    tree: dict[str, Any] = {"kind": "drive#fileList", "files" if exchange.version == 3 else "items": items}
     if start + count < len(found):
         tree["nextPageToken"] = str(start + count)
     return as_json(select(tree, exchange.query.get("fields")))
@@ -132,6 +141,7 @@ def about(exchange: Exchange, storage: Storage, grant: Grant) -> Answer:
             "quotaBytesUsedAggregate": str(storage.used(grant.account)),
             "quotaBytesUsedInTrash": str(storage.used(grant.account, in_trash=True)),
         }
+    tree = about_v3(tree) if exchange.version == 3 else tree
     return as_json(select(tree, exchange.query.get("fields")))
 
 
@@ -173,4 +183,4 @@ def _user(name: str, email: str, permission_id: str, *, is_me: bool) -> dict[str
     }
 
 
-__all__ = ["FOLDER", "about", "change", "delete", "find_all", "generate_ids", "get", "insert", "resource", "show"]
+__all__ = ["FOLDER", "about", "change", "delete", "find_all", "generate_ids", "get", "in_its_words", "insert", "show"]

@@ -6,6 +6,18 @@ import threading
 from collections import Counter
 from typing import Any
 
+_UNITS = {"list": 100, "get": 5, "insert": 50, "update": 50, "delete": 50, "trash": 50}
+"""Google's price of a call in quota units, by what it does; anything else costs 5. Content of a session is paid with its opening."""
+
+
+def units(op: str) -> int:
+    """What a call costs."""
+    if op == "media.get":
+        return 200
+    if op in ("upload.put", "upload.query", "token", "sign_in.page"):
+        return 0
+    return _UNITS.get(op.partition(".")[2], 5)
+
 
 class Log:
     def __init__(self) -> None:
@@ -17,6 +29,7 @@ class Log:
             self.requests = 0
             self.bytes_in = 0
             self.bytes_out = 0
+            self.units = 0
             self.by_op: Counter[str] = Counter()
             self.by_status: Counter[str] = Counter()
 
@@ -26,6 +39,7 @@ class Log:
             self.requests += 1
             self.bytes_in += bytes_in
             self.bytes_out += bytes_out
+            self.units += units(op)
             self.by_op[op] += 1
             self.by_status[str(status)] += 1
 
@@ -35,6 +49,7 @@ class Log:
                 "requests": self.requests,
                 "bytes_in": self.bytes_in,
                 "bytes_out": self.bytes_out,
+                "units": self.units,
                 "by_op": dict(self.by_op),
                 "by_status": dict(self.by_status),
             }

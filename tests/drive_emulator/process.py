@@ -18,10 +18,18 @@ TESTS = Path(__file__).resolve().parent.parent
 
 
 class Emulator:
-    """`url` is what BATONPASS_DRIVE_ENDPOINT is set to."""
+    """`url` is what BATONPASS_DRIVE_ENDPOINT is set to, and the HTTPS proxy of clients that only know Google's own addresses.
 
-    def __init__(self, url: str) -> None:
+    `ca` is the file of the certificate that those must trust.
+    """
+
+    def __init__(self, url: str, ca: str) -> None:
         self.url = url
+        self.ca = ca
+
+    def proxy(self) -> dict[str, str]:
+        """The environment of an rclone that believes to talk to Google."""
+        return {"HTTPS_PROXY": self.url, "RCLONE_CA_CERT": self.ca}
 
     def control(self, verb: str, **fields: Any) -> Any:
         """What control.py's `do_<verb>` returns."""
@@ -80,7 +88,7 @@ def running() -> Iterator[Emulator]:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        yield Emulator(json.loads(process.stdout.readline())["url"])
+        yield Emulator(**json.loads(process.stdout.readline()))
     finally:
         process.stdin.close()
         process.wait(timeout=30)

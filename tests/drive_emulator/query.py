@@ -78,6 +78,7 @@ class Query:
         if name == "trashed":
             return lambda file: _COMPARE[operator](file.trashed, value == "true")
         text = _text(value)
+        name = "title" if name == "name" else name  # its word in v3
         if name == "title" and operator == "contains":
             return lambda file: any(w.startswith(text.casefold()) for w in file.title.casefold().split())
         if name == "title":

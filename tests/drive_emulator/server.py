@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
+import tempfile
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from drive_emulator.answers import Answer, as_json
 from drive_emulator.calls import Calls, name_call
 from drive_emulator.control import Control
 from drive_emulator.exchange import Dropped, Exchange
 from drive_emulator.faults import Faults
+from drive_emulator.link import Link
 from drive_emulator.log import Log
 from drive_emulator.storage import Storage
+from drive_emulator.tls import make_certificate, server_side
+
+_BROKEN = (Dropped, ConnectionError, ssl.SSLError)
 
 
 class Server(ThreadingHTTPServer):
@@ -26,8 +33,16 @@ class Server(ThreadingHTTPServer):
         self.storage = Storage()
         self.calls = Calls(self.storage, Faults())
         self.log = Log()
-        self.control = Control(self.calls, self.log)
+        self.up, self.down = Link(), Link()
+        self.control = Control(self.calls, self.log, (self.up, self.down))
         self.base_url = f"http://127.0.0.1:{self.server_address[1]}/"
+        self._folder = tempfile.TemporaryDirectory(prefix="drive-emulator-ca-")
+        self.ca = make_certificate(Path(self._folder.name))
+        self.tls = server_side(self.ca)
+
+    def server_close(self) -> None:
+        super().server_close()
+        self._folder.cleanup()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -37,11 +52,28 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 120
 
     def handle_one_request(self) -> None:
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
             super().handle_one_request()
 
+    def do_CONNECT(self) -> None:
+        """As an HTTPS proxy: whatever host was asked for is this one."""
+        self.send_response_only(200, "Connection established")
+        self.end_headers()
+        self.request = self.server.tls.wrap_socket(self.connection, server_side=True)
+        self.setup()
+
+    def finish(self) -> None:
+        super().finish()
+        self.connection.close()
+
+    @property
+    def base_url(self) -> str:
+        """How the client got here."""
+        secure = isinstance(self.connection, ssl.SSLSocket)
+        return f"https://{self.headers['Host']}/" if secure else self.server.base_url
+
     def do_GET(self) -> None:
-        exchange = Exchange(self.command, self.path, self.headers, self.rfile, self.server.base_url)
+        exchange = Exchange(self.command, self.path, self.headers, self.rfile, self.base_url, self.server.up)
         if exchange.path.startswith("/_control/"):
             self._send(self.server.control.answer(exchange))
             return
@@ -50,7 +82,7 @@ class Handler(BaseHTTPRequestHandler):
             answer = (
                 as_json({"error": "no such call"}, 404) if op == "unknown" else self.server.calls.answer(op, exchange)
             )
-        except (Dropped, ConnectionError):
+        except _BROKEN:
             self.server.log.add(op, 0, exchange.body.taken, 0)
             self._drop()
             return
@@ -58,7 +90,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.log.add(op, answer.status, exchange.body.taken, answer.sent_bytes)
         try:
             self._send(answer)
-        except (Dropped, ConnectionError):
+        except _BROKEN:
             self._drop()
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815  # names that the base class looks for
@@ -73,6 +105,7 @@ class Handler(BaseHTTPRequestHandler):
         sent = 0
         for block in answer.blocks():
             part = block if answer.cut_after is None else block[: answer.cut_after - sent]
+            self.server.down.carry(len(part))
             self.wfile.write(part)
             sent += len(part)
             if answer.cut_after is not None and sent >= answer.cut_after:

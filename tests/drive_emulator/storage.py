@@ -61,6 +61,8 @@ class Storage:
         self.list_lag_s = 0.0
         self.page_limit = 1000
         self.clock_skew_s = 0.0
+        self.creates_per_s = 0.0
+        self._creates: dict[str, tuple[float, float]] = {}
 
     def close(self) -> None:
         self._folder.cleanup()
@@ -142,21 +144,34 @@ class Storage:
         if self.used(owner) + more_bytes > account.quota_bytes:
             raise DriveError(403, "quotaExceeded", "The user's Drive storage quota has been exceeded.")
 
+    def check_pace(self, account: str) -> None:
+        """Drive makes some two files a second for one user, whatever the quota units say."""
+        if not self.creates_per_s:
+            return
+        now = time.monotonic()
+        tokens, then = self._creates.get(account, (self.creates_per_s, now))
+        tokens = min(self.creates_per_s, tokens + (now - then) * self.creates_per_s)
+        if tokens < 1:
+            raise DriveError(403, "userRateLimitExceeded", "User Rate Limit Exceeded.")
+        self._creates[account] = (tokens - 1, now)
+
     def used(self, owner: str, *, in_trash: bool = False) -> int:
         mine = (f for f in self.files.values() if f.owner == owner and f.blob)
         return sum(f.blob.size for f in mine if f.blob and (not in_trash or self.is_trashed(f)))
 
     def insert(self, grant: Grant, body: dict[str, Any], blob: Blob | None) -> File:
         self.check_new(grant, body)
+        self.check_pace(grant.account)
         self.check_space(grant.account, blob.size if blob else 0)
         now = self._next_moment(grant.account)
         root = self.account_of(grant).root_id
         parents = [self.folder_id(grant, p["id"]) or root for p in body.get("parents", [])] or [root]
         mime_type = body.get("mimeType") or "application/octet-stream"
+        modified = datetime.fromisoformat(body["modifiedDate"]) if "modifiedDate" in body else now
         file_id = body.get("id") or self.new_ids(1)[0]
         file = File(
             file_id, body.get("title", "Untitled"), mime_type, parents, grant.account, grant.client_id,
-            now, now, time.monotonic() + self.list_lag_s, list(body.get("properties", [])), blob=blob,
+            now, modified, time.monotonic() + self.list_lag_s, list(body.get("properties", [])), blob=blob,
         )  # fmt: skip
         self.files[file_id] = file
         return file
@@ -180,8 +195,9 @@ class Storage:
         file.title = body.get("title", file.title)
         file.mime_type = body.get("mimeType", file.mime_type)
         file.properties = list(body.get("properties", file.properties))
+        file.trashed = body.get("trashed", file.trashed)
         file.version += 1
-        file.modified = self.now()
+        file.modified = datetime.fromisoformat(body["modifiedDate"]) if "modifiedDate" in body else self.now()
         return file
 
     def delete(self, grant: Grant, file: File) -> None:

@@ -15,8 +15,9 @@ from drive_emulator.accounts import Grant
 from drive_emulator.answers import Answer, DriveError, as_json, not_found
 from drive_emulator.exchange import Dropped, Exchange
 from drive_emulator.fields import select
-from drive_emulator.files import resource
+from drive_emulator.files import in_its_words
 from drive_emulator.storage import File, Storage
+from drive_emulator.v3 import to_v2
 
 UNIT = 256 * 1024
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)")
@@ -34,6 +35,8 @@ class Session:
     path: Path
     offset: int = 0
     finished: File | None = None
+    requests: int = 0
+    """Counts those that brought content: a newer one ends an older one that still drips in."""
 
 
 class Uploads:
@@ -47,7 +50,7 @@ class Uploads:
     def update(self, exchange: Exchange, grant: Grant) -> Answer:
         with self.storage.lock:
             file = self.storage.find(grant, exchange.part(4))
-            self.storage.check_match(file, exchange.headers.get("If-Match"))
+            self.storage.check_match(file, exchange.if_match)
             self.storage.check_writer(grant, file)
         return self._begin(exchange, grant, file.id)
 
@@ -56,15 +59,16 @@ class Uploads:
             return self._open(exchange, grant, target)
         if exchange.query.get("uploadType") == "multipart":
             body, content = _parts(exchange)
+            body = to_v2(body) if exchange.version == 3 else body
         else:
             body, content = {}, exchange.body.read_all()
         path = self.storage.new_blob_path()
         path.write_bytes(content)
-        session = Session(grant, body, target, exchange.headers.get("If-Match"), exchange.query.get("fields"), path)
+        session = Session(grant, body, target, exchange.if_match, exchange.query.get("fields"), path)
         return self._commit(session, exchange)
 
     def _open(self, exchange: Exchange, grant: Grant, target: str | None) -> Answer:
-        body = exchange.json()
+        body = exchange.metadata()
         path = self.storage.new_blob_path()
         path.touch()
         with self.storage.lock:
@@ -73,9 +77,9 @@ class Uploads:
             owner = self.storage.files[target].owner if target else grant.account
             self.storage.check_space(owner, int(exchange.headers.get("X-Upload-Content-Length") or 0))
             secret = "AEnB2U-session-" + secrets.token_urlsafe(24)
-            if_match, fields = exchange.headers.get("If-Match"), exchange.query.get("fields")
-            self.sessions[secret] = Session(grant, body, target, if_match, fields, path)
-        where = f"{exchange.base_url}upload/drive/v2/files?uploadType=resumable&upload_id={secret}"
+            session = Session(grant, body, target, exchange.if_match, exchange.query.get("fields"), path)
+            self.sessions[secret] = session
+        where = f"{exchange.base_url}upload/drive/v{exchange.version}/files?uploadType=resumable&upload_id={secret}"
         return Answer(200, {"Location": where})
 
     def session(self, exchange: Exchange) -> Session:
@@ -107,18 +111,20 @@ class Uploads:
         return Answer(308, {"Range": f"bytes=0-{session.offset - 1}"} if session.offset else {})
 
     def _receive(self, session: Session, exchange: Exchange, start: int, total: int, keep_bytes: int | None) -> None:
-        written = start
-        try:
-            with session.path.open("r+b") as file:
-                file.seek(start)
-                while block := exchange.body.read(1 << 18):
-                    file.write(block)
-                    written += len(block)
-        finally:
-            kept = written if keep_bytes is None else min(written, start + keep_bytes)
-            session.offset = kept if kept == total else max(session.offset, kept // UNIT * UNIT)
-            with session.path.open("r+b") as file:
-                file.truncate(session.offset)
+        session.requests += 1
+        mine = session.requests
+        limit = total if keep_bytes is None else min(total, start + keep_bytes)
+        at = start
+        with session.path.open("r+b") as file:
+            file.seek(start)
+            while block := exchange.body.read(1 << 18):
+                with self.storage.lock:
+                    if session.requests != mine:
+                        raise Dropped
+                    file.write(block[: limit - at] if at < limit else b"")
+                    file.flush()
+                    at = min(at + len(block), limit)
+                    session.offset = at if at == total else max(session.offset, at // UNIT * UNIT)
 
     def _commit(self, session: Session, exchange: Exchange) -> Answer:
         storage = self.storage
@@ -133,7 +139,7 @@ class Uploads:
             return self._show(session, session.finished, exchange)
 
     def _show(self, session: Session, file: File, exchange: Exchange) -> Answer:
-        tree = resource(self.storage, session.grant, file, exchange.base_url)
+        tree = in_its_words(exchange, self.storage, session.grant, file)
         return as_json(select(tree, session.fields), ETag=file.etag)
 
 
