@@ -86,6 +86,13 @@ def check_key(key: str) -> str:
     return key
 
 
+def check_inside(key: str, folder: str) -> str:
+    """A key that came from a store and names something directly in `folder` (ending in "/"); FormatError if it is anywhere else."""
+    if not key.startswith(folder) or "/" in key.removeprefix(folder):
+        raise FormatError(f"not a name in {folder}: {key!r}", hint="the file may be damaged or not ours")
+    return check_key(key)
+
+
 def check_file_name(name: str) -> str:
     """The name of a file inside a checkpoint: a relative POSIX path of parts that every system can hold. Wider than a key, because
     other trainers choose their own ("epoch=3-step=500.ckpt", "my model.pt"). FormatError if it could lead anywhere else.
@@ -155,7 +162,7 @@ def session_file(folder: str, session: str) -> str:
 
 def segment_file(folder: str, session: str, number: int) -> str:
     """Key of a sealed metric segment."""
-    return f"{folder}metrics/{check_part(session)}-{number}.parquet"
+    return f"{metrics_folder(folder)}{check_part(session)}-{number}.parquet"
 
 
 def checkpoint_name(step: int, session: str, attempt: int) -> str:
@@ -163,9 +170,19 @@ def checkpoint_name(step: int, session: str, attempt: int) -> str:
     return f"{step}-{check_part(session)}-{attempt}"
 
 
+def checkpoints_folder(folder: str) -> str:
+    """Folder of the manifests."""
+    return f"{folder}checkpoints/"
+
+
+def metrics_folder(folder: str) -> str:
+    """Folder of the sealed metric segments."""
+    return f"{folder}metrics/"
+
+
 def manifest_file(folder: str, step: int, session: str, attempt: int) -> str:
     """Key of a checkpoint's manifest."""
-    return f"{folder}checkpoints/{checkpoint_name(step, session, attempt)}.json"
+    return f"{checkpoints_folder(folder)}{checkpoint_name(step, session, attempt)}.json"
 
 
 def pool_name(step: int, name: str, sha256: str) -> str:

@@ -9,9 +9,9 @@ from datetime import datetime
 from batonpass.core import naming
 from batonpass.core.codec import decode
 from batonpass.core.errors import FormatError, NotFoundError
-from batonpass.core.model import Account, Annotations, Note, RunInfo
+from batonpass.core.model import Account, Annotations, Note
 from batonpass.core.storage import Store
-from batonpass.sync.reading import RunFiles, SessionFile, list_run_folders, read_head, read_session
+from batonpass.sync.reading import RunFiles, SessionFile, list_run_folders, read_head, read_run_info, read_session
 
 LARGEST = 2**63 - 1
 """Counts beyond this are damage: JSON has room for them, arithmetic has not."""
@@ -116,10 +116,7 @@ def current_notes(notes: Iterable[Note]) -> tuple[Note, ...]:
 
 
 def _read_run(store: Store, folder: str, before: RunStory | None, *, deep: bool) -> RunStory:
-    if before is None:
-        info = decode(RunInfo, store.get(naming.run_file(folder)), key=naming.run_file(folder))
-    else:
-        info = before.files.info
+    info = read_run_info(store, folder) if before is None else before.files.info
     head, version = read_head(store, folder)
     broken = [b for b in before.files.broken if not b.startswith("session ")] if before and not deep else []
     sessions = []

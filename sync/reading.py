@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -48,7 +49,10 @@ class RunFiles:
 
 def read_root(store: Store) -> Root:
     """`batonpass.json`. NotFoundError where the root has none yet."""
-    return decode(Root, store.get(naming.ROOT_FILE), key=naming.ROOT_FILE)
+    root = decode(Root, store.get(naming.ROOT_FILE), key=naming.ROOT_FILE)
+    with _about(naming.ROOT_FILE):
+        naming.check_part(root.root_id)  # it becomes part of a path on this machine
+    return root
 
 
 def list_run_folders(store: Store) -> list[str]:
@@ -105,8 +109,12 @@ def read_run(store: Store, folder: str) -> RunFiles:
 
 
 def read_run_info(store: Store, folder: str) -> RunInfo:
-    """`run.json`."""
-    return decode(RunInfo, store.get(naming.run_file(folder)), key=naming.run_file(folder))
+    """`run.json`. FormatError where it speaks for another run: its id becomes part of a path on this machine."""
+    key = naming.run_file(folder)
+    info = decode(RunInfo, store.get(key), key=key)
+    if info.run_id != naming.run_id_of(folder):
+        raise _not_its_own(key, info.run_id)
+    return info
 
 
 def read_annotations(store: Store, folder: str) -> Annotations:
@@ -126,10 +134,18 @@ def read_head(store: Store, folder: str) -> tuple[Head, str]:
 
 
 def read_session(store: Store, folder: str, session_id: str, *, store_id: str | None = None) -> SessionFile:
-    """One session's file; NotFoundError where it has not arrived."""
+    """One session's file; NotFoundError where it has not arrived, FormatError where it names anything outside its run's folder."""
     key = naming.session_file(folder, session_id)
     info = store.stat(key, store_id=store_id)
-    return SessionFile(decode(Session, store.get(key, store_id=store_id or info.id), key=key), info)
+    session = decode(Session, store.get(key, store_id=store_id or info.id), key=key)
+    if session.id != session_id:
+        raise _not_its_own(key, session.id)
+    with _about(key):
+        for listing in session.checkpoints:
+            naming.check_inside(listing.key, naming.checkpoints_folder(folder))
+        for segment in session.segments:
+            naming.check_inside(segment.key, naming.metrics_folder(folder))
+    return SessionFile(session, info)
 
 
 def read_manifest(store: Store, key: str, *, store_id: str | None = None) -> Manifest:
@@ -152,8 +168,35 @@ def _read_sessions(store: Store, folder: str, head: Head, broken: list[str]) -> 
 def _read_deletions(store: Store, folder: str, broken: list[str]) -> Iterable[Deletions]:
     for info in store.list_objects(naming.deletions_folder(folder)):
         try:
-            yield decode(Deletions, store.get(info.key, store_id=info.id), key=info.key)
+            yield _read_deletion(store, folder, info)
         except NotFoundError:
             continue  # its writer has just removed it
         except FormatError as error:
             broken.append(error.message)
+
+
+def _read_deletion(store: Store, folder: str, info: ObjectInfo) -> Deletions:
+    asked = decode(Deletions, store.get(info.key, store_id=info.id), key=info.key)
+    with _about(info.key):
+        if naming.deletions_file(folder, asked.by) != info.key:
+            raise _not_its_own(info.key, asked.by)
+        for entry in asked.entries:
+            naming.check_inside(entry.key, naming.checkpoints_folder(folder))
+            for pool in entry.files:
+                naming.check_part(pool)
+    return asked
+
+
+def _not_its_own(key: str, other: str) -> FormatError:
+    return FormatError(
+        f"{key} speaks for {other!r}", hint="the file may be damaged, copied or edited; it was left as it is"
+    )
+
+
+@contextlib.contextmanager
+def _about(key: str) -> Iterator[None]:
+    """A name that leads elsewhere is an error of the file that holds it."""
+    try:
+        yield
+    except FormatError as error:
+        raise FormatError(f"{key}: {error.message}", hint=error.hint) from error
