@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from batonpass.core.errors import NotFoundError, StoreError
+from batonpass.core.errors import BatonpassError, NotFoundError
 from batonpass.core.metrics.log import MetricLog
 from batonpass.core.model import End, EndKind, Manifest, Session
 from batonpass.core.storage import Store
@@ -26,19 +26,25 @@ def ship_leftovers(
 ) -> list[LocalSession]:
     """Ship every abandoned session of this run on this machine; returns those that are still here, oldest first.
 
-    One that cannot be shipped now is said so and kept. One whose session file never reached the store stays local.
+    One that cannot be shipped now is said so and kept, and the start goes on. One whose session file never reached the store stays
+    local, unless there is nothing in it.
     """
     kept = []
     for local, lock in abandoned_sessions(home, root_id, run_id):
         try:
             store_id = read_head(store, folder)[0].session_ids.get(local.session)
             _ship(store, folder, local, Mirror(store, folder, journal), say, store_id=store_id)
+            local.note_shipped()
         except NotFoundError:
+            if local.is_empty:
+                _remove(local, lock)
+                continue
             say(
                 f"batonpass: session {local.session} on this machine never reached {store.url}; its files stay in {local.path}"
             )
-        except StoreError as error:
-            say(f"batonpass: what session {local.session} left on this machine could not be sent yet: {error.message}")
+        except (BatonpassError, OSError, ValueError) as error:
+            reason = error.message if isinstance(error, BatonpassError) else str(error)
+            say(f"batonpass: what session {local.session} left on this machine could not be sent yet: {reason}")
         finally:
             lock.release()
         kept.append(local)
@@ -46,9 +52,14 @@ def ship_leftovers(
 
 
 def remove_superseded(home: Path, *, root_id: str, run_id: str) -> None:
-    """Forget the abandoned sessions of this run on this machine: a newer session has a durable checkpoint of its own."""
+    """Forget the abandoned sessions of this run on this machine: a newer session has a durable checkpoint of its own. Those that
+    have not been shipped stay: their metric rows are nowhere else.
+    """
     for local, lock in abandoned_sessions(home, root_id, run_id):
-        _remove(local, lock)
+        if local.is_shipped:
+            _remove(local, lock)
+        else:
+            lock.release()
 
 
 def newest_local(local: LocalSession, record: Session) -> tuple[Path, Manifest] | None:

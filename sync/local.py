@@ -4,6 +4,7 @@
         session.lock        held by the one process that writes this session's file on the store
         place.json          which store and which run folder it belongs to
         metrics.jsonl       every metric row, in order
+        shipped             empty: a later process has sent all that was left here
         checkpoints/<name>/ committed checkpoints, each with its manifest.json
 
 All of it may be deleted at any time; what had not been mirrored by then is lost.
@@ -23,6 +24,7 @@ from batonpass.core.errors import FormatError
 from batonpass.core.model import Manifest
 
 MANIFEST = "manifest.json"
+_SHIPPED = "shipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,21 @@ class LocalSession:
             except (OSError, FormatError):
                 continue
         return sorted(found, key=lambda pair: (pair[1].metric_rows, pair[1].step, pair[1].attempt))
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was trained here: no metric row and no checkpoint."""
+        rows = self.metrics.stat().st_size if self.metrics.exists() else 0
+        return not rows and not self.committed()
+
+    @property
+    def is_shipped(self) -> bool:
+        """All that was left here when its writer was gone is on the store."""
+        return (self.path / _SHIPPED).exists()
+
+    def note_shipped(self) -> None:
+        """Remember that nothing in here is needed any more but for a faster resume. OSError where the disk takes nothing."""
+        (self.path / _SHIPPED).touch()
 
     def place(self) -> dict[str, str]:
         """What `place.json` says: `store` (URL) and `folder`; empty when it cannot be read."""

@@ -54,12 +54,15 @@ def write_checkpoint(folder: Path, run_id: str, session: str, step: int, content
 
 
 @contextlib.contextmanager
-def joined_session(root: Path, home: Path, name: str, *, account: str = "school", process: str | None = None):
+def joined_session(
+    root: Path, home: Path, name: str, *, account: str = "school", process: str | None = None, takeover: bool = False
+):
     """An open session of a run; a started service that looks often. Left open: the caller closes it."""
     store = open_store(str(root), Settings(home=home))
     host = Host("other", "m1", process or process_mark())
     patience = Patience(lease_s=0.2, say=lambda _line: None)
-    joined = join_run(store, Wanted(name, account=account, goal_steps=10_000), home=home, host=host, patience=patience)
+    wanted = Wanted(name, account=account, goal_steps=10_000, takeover=takeover)
+    joined = join_run(store, wanted, home=home, host=host, patience=patience)
     state = {"step": 0}
     active = ActiveSession(
         joined, home=home, facts=lambda: dict(state), keep=Keep(last=100), every_s=0.05, patience=patience

@@ -78,3 +78,43 @@ def test_what_a_closed_session_of_this_very_kernel_left_is_shipped_by_the_next_s
         assert [c.step for c in record.checkpoints] == [30]
         assert record.end.kind is EndKind.CLOSED
         assert active.close(EndKind.CLOSED)
+
+
+def test_what_could_not_be_shipped_yet_stays_on_this_disk_when_a_newer_session_is_safe(places, monkeypatch):
+    root, home = places
+    with joined_session(root, home, "cats") as (active, _):
+        first = active.joined
+        first.log.log(1, 0.0, {"loss": 1.0})
+        first.log.flush(10)
+        active.service.stop()
+        first.close()  # it died: the row is on this disk only
+
+    def refuse(*_args, **_kwargs):
+        raise StoreError("the quota is used up")
+
+    monkeypatch.setattr("batonpass.sync.leftovers._ship", refuse)
+    with joined_session(root, home, "cats", takeover=True) as (active, _):
+        enqueue(active, 30)
+        assert active.service.drain(20)
+        assert first.local.metrics.exists()
+        assert active.close(EndKind.CLOSED)
+    monkeypatch.undo()
+    with joined_session(root, home, "cats") as (active, _):
+        store = open_store(str(root), Settings(home=home))
+        assert read_run(store, first.folder).session(first.session).session.rows == 1
+        enqueue(active, 40)
+        assert active.service.drain(20)
+        assert not first.local.path.exists()
+        assert active.close(EndKind.CLOSED)
+
+
+def test_a_start_that_left_nothing_behind_is_not_spoken_of_again(places):
+    root, home = places
+    with joined_session(root, home, "cats") as (active, _):
+        first = active.joined
+        first.store.delete(first.writer.key)
+        active.service.stop()
+        first.close()
+    with joined_session(root, home, "cats", takeover=True) as (active, _):
+        assert not first.local.path.exists()
+        assert active.close(EndKind.CLOSED)
