@@ -42,7 +42,9 @@ def encode(record: Any) -> bytes:
     """A dataclass of `core.model` as JSON, a line per field; times are ISO 8601 in UTC. ValueError on NaN, infinity and what JSON lacks."""
     try:
         lines = [f" {json.dumps(name)}: {_dump(value)}" for name, value in _converter.unstructure(record).items()]
-        return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+        return ("{\n" + ",\n".join(lines) + "\n}\n").encode(
+            errors="replace"
+        )  # half a character must not keep a file from the store
     except (TypeError, RecursionError) as error:
         raise ValueError(str(error)) from error
 

@@ -1,7 +1,7 @@
 """Which checkpoints stay and which may go, and why: one pure decision from the session files of all branches.
 
-Nothing is deleted here. Whoever executes the plan removes the manifest first and its files a day later (docs/FORMAT.md). Sizes count a
-file shared by two checkpoints twice, so the space really used is at most what a plan says.
+Nothing is deleted here. Whoever executes the plan removes the manifest first and its files after a grace period (docs/FORMAT.md). Sizes count
+a file shared by two checkpoints twice, so the space really used is at most what a plan says.
 """
 
 from __future__ import annotations

@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from batonpass.core.errors import HeldElsewhereError, StoreError
+from batonpass.core.errors import BatonpassError, HeldElsewhereError
 from batonpass.core.model import CheckpointListing, End, EndKind, GpuSample, Manifest
 from batonpass.sync.gpu import sample_gpus
 from batonpass.sync.handover import Patience, claim, release
 from batonpass.sync.joining import Joined, leave_as_branch
+from batonpass.sync.last_words import LastWords
 from batonpass.sync.leftovers import remove_superseded
 from batonpass.sync.local_retention import keep_newest_local
 from batonpass.sync.mirror import Mirror
@@ -25,6 +26,8 @@ from batonpass.sync.service import Duties, SyncService
 
 FENCE_EVERY_S = 60.0
 PRUNE_EVERY_S = 60.0
+LAST_WORDS_S = 10.0
+"""How long at least a closing session may take to say that it ended."""
 _SAMPLES = 240
 
 
@@ -66,6 +69,8 @@ class ActiveSession:
         self._own_durable = False
         self._stopping = threading.Event()
         self._closed = False
+        self._safe = False
+        self._last_words: LastWords | None = None
         self.released = False
         """The run was let go of (stop button); entering the loop again takes it back."""
         self.mirror = Mirror(joined.store, joined.folder, joined.journal, should_stop=self._stopping.is_set)
@@ -76,6 +81,7 @@ class ActiveSession:
 
     def start(self) -> None:
         """Begin mirroring in the background."""
+        self._last_words = LastWords()
         self.service.start()
 
     def enqueue(self, directory: Path, manifest: Manifest) -> None:
@@ -136,28 +142,48 @@ class ActiveSession:
         self.service.publish_now()
 
     def close(self, kind: EndKind, *, detail: str = "", timeout_s: float = 600.0) -> bool:
-        """Send what waits, say how the session ended, let go of the run. True when everything handed in is on the store.
+        """Send what waits, say how the session ended, let go of the run. True when everything handed in is on the store; a second
+        call gives the same answer.
 
-        Bounded by `timeout_s`. What is not sent by then stays on this disk and is shipped by the next start on this machine.
+        Bounded by `timeout_s` and some seconds for the last words, also where the store hangs. What is not sent by then stays on
+        this disk and is shipped by the next start on this machine.
         """
         if self._closed:
-            return True
+            return self._safe
         self._closed = True
-        sent = self.service.drain(timeout_s)
-        self.joined.writer.change(end=End(kind, datetime.now(UTC), detail[:500]), alive=False)
-        self.joined.log.flush(min(timeout_s, 10.0))
-        published = self.service.publish_now()
-        if sent and published:
-            self.service.blobs.run(self._prune)
-        self._let_go()
-        self.service.stop()
-        self.joined.close()
-        return sent and published
+        deadline = time.monotonic() + timeout_s
+        end, sent, within_s = End(kind, datetime.now(UTC), detail[:500]), False, LAST_WORDS_S
+        try:
+            sent = self.service.drain(timeout_s)
+            within_s = max(deadline - time.monotonic(), within_s)
+        finally:  # also when the wait was interrupted: nothing may go on beating in the name of this session
+            self._last_words = self._last_words or LastWords()
+            if not self._last_words.say(lambda: self._end(end, sent=sent), within_s=within_s):
+                self.service.stop()
+        return self._safe
+
+    @property
+    def ended(self) -> bool:
+        """Nothing of this session is at work any more."""
+        return self._closed and self._last_words is not None and self._last_words.done
+
+    def _end(self, end: End, *, sent: bool) -> None:
+        joined = self.joined
+        try:
+            joined.writer.change(end=end, alive=False)
+            joined.log.flush(10.0)
+            self._safe = self.service.publish_now() and sent
+            if self._safe:
+                self.service.blobs.run(self._prune)
+            self._let_go()
+        finally:
+            self.service.stop()
+            joined.writer.close()
+            joined.close()
 
     def _let_go(self) -> None:
-        with contextlib.suppress(
-            StoreError
-        ):  # the lease runs out by itself; the session's file already says that it ended
+        with contextlib.suppress(BatonpassError, OSError):
+            # if this fails the lease runs out by itself, and the session's file already says that it ended
             release(self.joined.store, self.joined.folder, self.joined.session)
 
     def _samples_so_far(self) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from batonpass.sync.handover import Patience, claim, empty_head, join_as_branch
 from batonpass.sync.journal import Journal
 from batonpass.sync.leftovers import ship_leftovers
 from batonpass.sync.local import LocalSession, create_local_session, run_home
-from batonpass.sync.reading import find_run_folder, read_annotations, read_run_info
+from batonpass.sync.reading import find_run_folder, read_annotations, read_head, read_run_info
 from batonpass.sync.root import open_root
 from batonpass.sync.session import SessionWriter
 
@@ -217,12 +217,25 @@ def _one_at_a_time(home: Path, root_id: str, slug: str) -> Any:
 
 
 def _undo(joined: Joined, error: BaseException) -> None:
-    """The run was not ours to take: leave no file that looks like a session of it."""
-    if isinstance(error, HeldElsewhereError | KeyboardInterrupt):
-        with contextlib.suppress(StoreError, NotFoundError):
+    """The run was not ours to take: leave no file that looks like a session of it. Where it was ours for a moment, or may have been,
+    its folder on this machine stays: the next start here says on the store that this session ended.
+    """
+    was_ours = not isinstance(error, HeldElsewhereError) and _may_be_named(joined, error)
+    if not was_ours:
+        with contextlib.suppress(StoreError):
             joined.store.delete(joined.writer.key)
     joined.close()
-    joined.local.remove()
+    if not was_ours:
+        joined.local.remove()
+
+
+def _may_be_named(joined: Joined, error: BaseException) -> bool:
+    if isinstance(error, StoreError):
+        return True  # a lost answer; asking a store that does not answer once more would only take time
+    try:
+        return joined.session in read_head(joined.store, joined.folder)[0].sessions
+    except (StoreError, FormatError):
+        return True
 
 
 README = """This folder is one training run, kept by Batonpass.

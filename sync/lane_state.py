@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from batonpass.core.errors import BatonpassError
+from batonpass.core.errors import BatonpassError, StoppedError
 
 REPEAT_AFTER_S = 600.0
 """The same complaint is printed again only after so long."""
@@ -36,6 +36,8 @@ class LaneState:
         self.running_since = self.monotonic()
         try:
             work()
+        except StoppedError:
+            pass  # asked to stop: neither a failure nor a recovery
         except Exception as error:  # noqa: BLE001  # whatever happens here must never reach the training
             self._failed(error)
         else:

@@ -6,12 +6,13 @@ waiting checkpoint wins; what is being sent finishes.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ class SyncService:
         for lane, work in (("beat", self._beat), ("blobs", self._send)):
             self._scheduler.add_job(work, "interval", seconds=self._every_s, id=lane, executor=lane)
         self._scheduler.start()
+        threading.Thread(target=self._watch_clock, name="batonpass-clock", daemon=True).start()
 
     def enqueue(self, directory: Path, manifest: Manifest) -> None:
         """A committed checkpoint is ready. It replaces one that still waits."""
@@ -98,8 +100,12 @@ class SyncService:
 
     def wake(self, lane: str) -> None:
         """Run a lane now instead of at its next tick."""
-        if self._scheduler is not None and not self._stopping.is_set():
-            self._scheduler.modify_job(lane, next_run_time=datetime.now(UTC))
+        from apscheduler.jobstores.base import JobLookupError  # noqa: PLC0415  # as in `start`
+
+        scheduler = self._scheduler
+        if scheduler is not None and not self._stopping.is_set():
+            with contextlib.suppress(JobLookupError):  # stopped meanwhile
+                scheduler.modify_job(lane, next_run_time=datetime.now(UTC))
 
     @property
     def durable(self) -> CheckpointListing | None:
@@ -137,8 +143,15 @@ class SyncService:
 
     def publish_now(self) -> bool:
         """One update of the session's file on the calling thread; False when the store did not take it."""
-        self.beat.run(lambda: self._beat_now(force=True))
-        return self.beat.ok
+        taken = False
+
+        def publish() -> None:
+            nonlocal taken
+            self._beat_now(force=True)
+            taken = True
+
+        self.beat.run(publish)
+        return taken
 
     def stop(self) -> None:
         """Stop waking up. What is being sent stops at the next piece and is continued by the next process."""
@@ -146,6 +159,17 @@ class SyncService:
         if self._scheduler is not None:
             self._scheduler.shutdown(wait=False)
             self._scheduler = None
+
+    def _watch_clock(self) -> None:
+        """The scheduler sleeps by the wall clock: when that is set back an hour, it would be silent for an hour. This wait is not."""
+        oversleeps = timedelta(seconds=2 * self._every_s + 1)
+        while not self._stopping.wait(self._every_s):
+            scheduler = self._scheduler
+            for lane in ("beat", "blobs"):
+                job = scheduler.get_job(lane) if scheduler is not None else None
+                due = job.next_run_time if job is not None else None
+                if due is not None and due - datetime.now(UTC) > oversleeps:
+                    self.wake(lane)
 
     def _beat(self) -> None:
         self.beat.run(lambda: self._beat_now(force=False))
@@ -179,7 +203,7 @@ class SyncService:
             with self._idle:
                 if self._waiting is None and not isinstance(error, FileNotFoundError):
                     self._waiting = (directory, manifest)
-            if not isinstance(error, StoppedError):
+            if not (isinstance(error, StoppedError) or self._stopping.is_set()):
                 raise
         finally:
             with self._idle:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from batonpass.core import naming
 from batonpass.core.codec import encode
-from batonpass.core.errors import StoreError
+from batonpass.core.errors import StoppedError, StoreError
 from batonpass.core.metrics.tail import encode_tail, first_tail_row, first_unsealed_row, seal_is_due, tail_size_bytes
 from batonpass.core.model import CheckpointListing, Session
 from batonpass.core.storage import ABSENT, ObjectInfo, Store
@@ -42,6 +42,7 @@ class SessionWriter:
         self._store_id = store_id
         self._state = threading.Lock()
         self._publishing = threading.Lock()
+        self._closed = False
 
     @property
     def key(self) -> str:
@@ -81,9 +82,12 @@ class SessionWriter:
         """One update: everything changed so far, the metric rows that are in no segment, and the next heartbeat.
 
         Seals the tail into a segment first when it has grown large or old; the rows leave the tail only in the update that
-        lists the verified segment. Any StoreError leaves the file as it was, and the next call catches up.
+        lists the verified segment. Any StoreError leaves the file as it was, and the next call catches up. StoppedError after
+        `close`.
         """
         with self._publishing:
+            if self._closed:
+                raise StoppedError("this session has ended", op="publish", key=self.key)
             rows = list(self._read_rows(self._tail_start()))
             unsealed = [row for row in rows if row.row >= first_unsealed_row(self.record.segments)]
             trouble: StoreError | None = None
@@ -103,6 +107,11 @@ class SessionWriter:
             if trouble is not None:  # the heartbeat and the rows are out; now say that they could not be sealed
                 raise trouble
             return info
+
+    def close(self) -> None:
+        """Write no more: from the return on another process may be the one writer. Waits for an update that is on its way."""
+        with self._publishing:
+            self._closed = True
 
     def _tail_start(self) -> int:
         return first_tail_row(self.record.segments, proves_arrival=self._store.properties.proves_arrival)

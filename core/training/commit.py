@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from batonpass.core.codec import encode
-from batonpass.core.errors import UsageError
+from batonpass.core.errors import CheckpointError, UsageError
 from batonpass.core.files import (
     TEMP_PREFIX,
     durable_rename,
@@ -33,7 +33,8 @@ def write_checkpoint(snapshot: Snapshot, parent: Path, draft: Manifest) -> tuple
     """Write the checkpoint under `parent`, named by `core.naming.checkpoint_name`; returns its folder and its whole manifest.
 
     `draft` says whose checkpoint it is; files, tensors, data position, environment and what is missing are filled in from the snapshot.
-    After any error (OSError for a full disk) nothing of it is left and older checkpoints are untouched. UsageError when the name is taken.
+    After any error (OSError for a full disk, CheckpointError for a torn snapshot) nothing of it is left and older checkpoints are untouched.
+    UsageError when the name is taken.
     The snapshot stays held: releasing it is its owner's work.
     """
     final = parent / checkpoint_name(draft.step, draft.session, draft.attempt)
@@ -48,6 +49,7 @@ def write_checkpoint(snapshot: Snapshot, parent: Path, draft: Manifest) -> tuple
         manifest = _fill(draft, snapshot, files, tensors)
         _write_file(temp / MANIFEST_FILE, encode(manifest))
         sync_folder(temp)
+        _refuse_torn(snapshot)
         durable_rename(temp, final)
     except Exception:
         shutil.rmtree(temp, ignore_errors=True)
@@ -62,6 +64,13 @@ def clear_half_written(parent: Path, *, older_than_s: float = 3600.0, now: float
     for folder in leftovers:
         shutil.rmtree(folder, ignore_errors=True)
     return len(leftovers)
+
+
+def _refuse_torn(snapshot: Snapshot) -> None:
+    if snapshot.torn:
+        raise CheckpointError(
+            "the training went on while it was being written", hint="the next save takes the state as a whole again"
+        )
 
 
 def _write_tensors(snapshot: Snapshot, folder: Path) -> tuple[list[FileEntry], list[TensorEntry]]:

@@ -47,6 +47,8 @@ class Snapshot:
     live: bool
     """True: it refers to the live tensors and must be written before training goes on."""
     _on_release: Callable[[], None] = field(repr=False)
+    torn: bool = False
+    """True: training went on while it was still being written from the live tensors. It must not become a checkpoint."""
 
     def release(self) -> None:
         """Give the buffer back. Calling it again does nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 import weakref
 from types import TracebackType
@@ -25,21 +26,21 @@ class Ending(Protocol):
         """The process is about to end."""
 
 
-_open: weakref.WeakSet[Any] = weakref.WeakSet()
+_open: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+"""Open run -> the process that trains it. One forked from that inherits the hooks and must not end the run in its parent's name."""
 _installed: set[str] = set()
 
 
 def watch_endings(run: Ending) -> None:
     """Tell `run` from now on. The hooks are installed once per process and call what was there before."""
-    _open.add(run)
+    _open[run] = os.getpid()
     if "process" not in _installed:
         _installed.add("process")
         before = sys.excepthook
 
         def excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
             before(kind, error, trace)
-            for each in list(_open):
-                each.leave(*describe(error))
+            _leave_all(*describe(error))
 
         sys.excepthook = excepthook
         atexit.register(_at_exit)
@@ -48,7 +49,7 @@ def watch_endings(run: Ending) -> None:
 
 def forget(run: Ending) -> None:
     """`run` is closed."""
-    _open.discard(run)
+    _open.pop(run, None)
 
 
 def describe(error: BaseException) -> tuple[EndKind, str]:
@@ -59,8 +60,16 @@ def describe(error: BaseException) -> tuple[EndKind, str]:
 
 
 def _at_exit() -> None:
-    for each in list(_open):
-        each.leave(EndKind.CLOSED, "")
+    _leave_all(EndKind.CLOSED, "")
+
+
+def _leave_all(kind: EndKind, detail: str) -> None:
+    for each in _opened_here():
+        each.leave(kind, detail)
+
+
+def _opened_here() -> list[Any]:
+    return [run for run, process in list(_open.items()) if process == os.getpid()]
 
 
 def _watch_cells() -> None:
@@ -73,7 +82,7 @@ def _watch_cells() -> None:
         error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
         if error is None:
             return
-        for each in list(_open):
+        for each in _opened_here():
             if each.body_open:
                 each.interrupted(*describe(error))
 

@@ -59,6 +59,7 @@ class Run:
         self._began_at_step = 0
         self._mark: float | None = None
         self._closed = False
+        self._safe = False
         self._active = open_session(self.facts)
         self._loop.goal_steps = self.goal_steps
         self._active.start()
@@ -197,15 +198,18 @@ class Run:
         Returns True when everything is on the store. Takes at most about `timeout_s` seconds.
         """
         if self._closed:
-            return True
+            return self._safe
+        deadline = time.monotonic() + timeout_s
         self._loop.settle()
         if self._saver is not None and self.step > 0 and self._loop.step_is_whole:
             self._save_now(wait_s=timeout_s)
         goal = self.goal_steps
         reached = done or (goal is not None and self.step >= goal)
-        safe = self._close(EndKind.FINISHED if reached else EndKind.CLOSED, timeout_s=timeout_s)
-        self._say(farewell(self._active.status(), safe=safe, reached=reached, goal_steps=goal))
-        return safe
+        left_s = max(deadline - time.monotonic(), 0.0)
+        sent = self._close(EndKind.FINISHED if reached else EndKind.CLOSED, timeout_s=left_s)
+        self._safe = sent and (self._saver is None or self._newest_is_on_the_store(self._saver))
+        self._say(farewell(self._active.status(), safe=self._safe, reached=reached, goal_steps=goal))
+        return self._safe
 
     def status(self) -> RunStatus:
         """What is safe now: numbers, and a card when it is printed or shown by a notebook."""
@@ -252,10 +256,11 @@ class Run:
         self._say(line)
 
     def restore_last(self) -> bool:
-        """A body was cut between backward and step: begin a new leg from the last checkpoint. False when there is none."""
-        if self._saver is None or (
-            self._saver.committed is None and self._active.joined.writer.record.resumed_from is None
-        ):
+        """A body was cut between backward and step: begin a new leg from the last checkpoint. False when there is none, and on a
+        branch: a new leg would hold the run, and continue its last checkpoint instead of the branch's.
+        """
+        record = self._active.joined.writer.record
+        if self._saver is None or record.branch or (self._saver.committed is None and record.resumed_from is None):
             return False
         self._begin_new_leg()
         self._resume()
@@ -295,9 +300,16 @@ class Run:
         saver.wait(wait_s)
         if not saver.take():
             return False
-        return saver.wait(max(deadline - time.monotonic(), 0.0)) and self._active.service.drain(
-            max(deadline - time.monotonic(), 0.0)
-        )
+        written = saver.wait(max(deadline - time.monotonic(), 0.0))
+        sent = written and self._active.service.drain(max(deadline - time.monotonic(), 0.0))
+        return sent and self._newest_is_on_the_store(saver)
+
+    def _newest_is_on_the_store(self, saver: Saver) -> bool:
+        """The last save was written, and what it wrote is what the session's file lists last."""
+        made, listed = saver.committed, self._active.service.durable
+        if saver.trouble or made is None:
+            return not saver.trouble and not saver.stall_s  # nothing was ever asked for
+        return listed is not None and (listed.step, listed.attempt) == (made.step, made.attempt)
 
     def _save_starting_point(self) -> None:
         """Step 0 is a checkpoint too: a machine that dies in its first minute loses no initial weights, and saving is proven early."""
@@ -359,12 +371,17 @@ class Run:
     def _close(self, kind: EndKind, *, detail: str = "", timeout_s: float) -> bool:
         self._closed = True
         endings.forget(self)
-        if self._saver is not None:
-            self._saver.wait(timeout_s)
-            self._saver.close()
-        safe = self._active.close(kind, detail=detail, timeout_s=timeout_s)
-        self._active.joined.store.close()
-        return safe
+        deadline, left_s = time.monotonic() + timeout_s, 0.0
+        try:
+            if self._saver is not None:
+                self._saver.wait(timeout_s)
+                self._saver.close()
+            left_s = max(deadline - time.monotonic(), 0.0)
+        finally:  # also when the wait was interrupted: no heartbeat and no lock outlives the training
+            sent = self._active.close(kind, detail=detail, timeout_s=left_s)
+            if self._active.ended:
+                self._active.joined.store.close()
+        return sent
 
     def _must_be_attached(self, what: str) -> None:
         if self._saver is None:

@@ -95,7 +95,11 @@ class Saver:
             self._say(
                 f"batonpass: saving {snapshot.size_bytes / 1e9:.1f} GB straight from memory; training waits until it is written"
             )
-            self.wait(None)
+            try:
+                self.wait(None)
+            except BaseException:  # the stop button: what is not read by now may be of a later step
+                snapshot.torn = True
+                raise
         return True
 
     def wait(self, timeout_s: float | None) -> bool:
@@ -108,11 +112,11 @@ class Saver:
         self._queue.put(None)
 
     def _next(self, draft: Manifest) -> Manifest | None:
-        """Number the attempt; None when nothing has happened since the last one."""
+        """Number the attempt; None when nothing has happened since the last one, and that one was written."""
         last = self._last
         if last is None or last.step != draft.step:
             return draft
-        if last.metric_rows == draft.metric_rows and last.data == draft.data:
+        if not self.trouble and last.metric_rows == draft.metric_rows and last.data == draft.data:
             return None
         return replace(draft, attempt=last.attempt + 1)
 

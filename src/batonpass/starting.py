@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +25,9 @@ DEFAULT_SYNC_EVERY_S = 20.0
 
 
 def say(line: str) -> None:
-    """A line to the user, in the notebook or the terminal."""
-    print(line, flush=True)  # noqa: T201  # the one place where the front door prints
+    """A line to the user, in the notebook or the terminal. Where it cannot be printed (a full disk, a closed pipe) it is lost."""
+    with contextlib.suppress(OSError, ValueError):
+        print(line, flush=True)  # noqa: T201  # the one place where the front door prints
 
 
 def start(
@@ -77,16 +79,16 @@ def start(
         raise UsageError(
             f"goal_steps={goal_steps} leaves nothing to train", hint="give the number of optimizer steps in all"
         )
-    before = _open_runs.pop((url, name), None)
-    if before is not None:
-        say("batonpass: this run is open in this kernel; closing that session first")
-        before.finish()
     if offline:
         say(
             f"batonpass: OFFLINE: training goes to {settings.home / 'offline'}, a root of its own; {url} is not asked and not continued"
         )
         url, run_id, root_id = str(settings.home / "offline"), None, None
         config = {**(config or {}), "began": "offline"}
+    before = _open_runs.pop((url, name), None)
+    if before is not None:
+        say("batonpass: this run is open in this kernel; closing that session first")
+        before.finish()
     opened = _open_checked(url, settings)
     wanted = Wanted(
         name=name,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from published import joined_session, write_checkpoint
 
-from batonpass.core.errors import StoreError
+from batonpass.core.errors import StoreError, StoreUnreachableError
 from batonpass.core.model import EndKind
 from batonpass.core.settings import Settings
 from batonpass.sync.reading import read_run
+from batonpass.sync.session import SessionWriter
 from batonpass.sync.stores import open_store
 
 
@@ -118,3 +121,56 @@ def test_a_start_that_left_nothing_behind_is_not_spoken_of_again(places):
     with joined_session(root, home, "cats", takeover=True) as (active, _):
         assert not first.local.path.exists()
         assert active.close(EndKind.CLOSED)
+
+
+def test_a_clock_that_was_set_back_does_not_silence_the_heartbeat(places):
+    with joined_session(*places, "cats") as (active, state):
+        hour_ahead = datetime.now(UTC) + timedelta(hours=1)  # what the scheduler sees after the clock went back an hour
+        for lane in ("beat", "blobs"):
+            active.service._scheduler.modify_job(lane, next_run_time=hour_ahead)
+        deadline = time.monotonic() + 20
+        while not (published := active.joined.writer.record.step == 7) and time.monotonic() < deadline:
+            state["step"] = 7
+            time.sleep(0.02)
+        assert published
+        assert active.close(EndKind.CLOSED)
+
+
+def test_a_start_whose_last_answer_was_lost_does_not_lock_its_own_kernel_out(places, monkeypatch):
+    root, home = places
+    real = SessionWriter.publish
+
+    def no_answer(self):
+        raise StoreUnreachableError("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SessionWriter, "publish", no_answer)
+        with pytest.raises(StoreUnreachableError), joined_session(root, home, "cats"):
+            pass
+    assert SessionWriter.publish is real
+    with joined_session(root, home, "cats") as (active, _):
+        assert active.joined.head.term == 2
+        assert active.close(EndKind.CLOSED)
+
+
+def test_a_start_that_is_interrupted_right_after_it_took_the_run_locks_nobody_out(places, monkeypatch):
+    root, home = places
+
+    def stop_button(self):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SessionWriter, "publish", stop_button)
+        with pytest.raises(KeyboardInterrupt), joined_session(root, home, "cats"):
+            pass
+    with joined_session(root, home, "cats") as (active, _):
+        run = read_run(active.joined.store, active.joined.folder)
+        assert run.broken == ()
+        assert active.close(EndKind.CLOSED)
+
+
+def test_an_error_text_that_is_no_valid_unicode_does_not_keep_the_end_from_the_store(places):
+    with joined_session(*places, "cats") as (active, _):
+        assert active.close(EndKind.FAILED, detail="ValueError: caf\udce9")
+        run = read_run(active.joined.store, active.joined.folder)
+        assert run.sessions[0].session.end.detail == "ValueError: caf?"
