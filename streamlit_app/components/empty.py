@@ -18,7 +18,9 @@ from batonpass.streamlit_app.components.pet_drawing import Mood
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.sync.agent import build_wheel
 
-_PLACES = {Target.COLAB_MOUNT: "Colab", Target.LOCAL: "My computer"}
+_FOLDER_PLACES = {Target.COLAB_MOUNT: "Colab", Target.LOCAL: "My computer"}
+_DRIVE_PLACES = {Target.COLAB: "Colab", Target.KAGGLE: "Kaggle", Target.LOCAL: "My computer"}
+"""Through the Drive API everywhere: what a mount writes, a token of the scope drive.file cannot see."""
 
 
 def show_empty(page: Page | None) -> None:
@@ -82,13 +84,10 @@ def _ask_store() -> None:
 def _first_cell(page: Page) -> None:
     """The notebook and the cell of the first day, made for the user's own folder."""
     name = st.text_input("Name of the run", value="my-first-run", key="first-name")
+    places = _DRIVE_PLACES if page.repository.url.startswith("gdrive://") else _FOLDER_PLACES
+    usual = next(iter(places))
     target = st.pills(
-        "Where",
-        list(_PLACES),
-        default=Target.COLAB_MOUNT,
-        format_func=lambda t: _PLACES[t],
-        required=True,
-        key="first-where",
+        "Where", list(places), default=usual, format_func=lambda t: places[t], required=True, key="first-where"
     )
     folder = drive_folder(page) if target is Target.COLAB_MOUNT else "MyDrive/batonpass"
     try:
@@ -101,7 +100,7 @@ def _first_cell(page: Page) -> None:
             drive_folder=folder,
         )
         wheel = build_wheel()
-        snippet = day_one(target or Target.COLAB_MOUNT, inputs, {wheel.name: wheel.data})
+        snippet = day_one(target or usual, inputs, {wheel.name: wheel.data})
     except BatonpassError as error:
         say_error(error)
         return

@@ -39,7 +39,7 @@ def show() -> None:
         return
     standing = read_standing(run, page.as_of, mount=page.mount)
     candidate, pick = _choose_checkpoint(page, standing)
-    target = _choose_target()
+    target = _choose_target(page)
     label = _choose_account(page)
     show_preflight(page, run, standing, candidate, target)
     inputs = _inputs(page, run, standing, pick, label, target)
@@ -69,12 +69,18 @@ def _choose_checkpoint(page: Page, standing: RunStanding) -> tuple[Candidate | N
     return newest, None
 
 
-def _choose_target() -> Target:
+def _choose_target(page: Page) -> Target:
     names = list(TARGETS)
+    usual = _usual(page.repository.url)
     chosen = st.pills(
-        "Continue on", names, default=names[0], format_func=lambda t: TARGETS[t], required=True, key="target"
+        "Continue on", names, default=usual, format_func=lambda t: TARGETS[t], required=True, key="target"
     )
-    return chosen or names[0]
+    return chosen or usual
+
+
+def _usual(url: str) -> Target:
+    """A store on the Drive API is continued through the API: what a mount writes, a token of the scope drive.file cannot see."""
+    return Target.COLAB if url.startswith("gdrive://") else Target.COLAB_MOUNT
 
 
 def _choose_account(page: Page) -> str:

@@ -27,6 +27,9 @@ class Watched:
         self._store = store
         self.asked: Counter[str] = Counter()
         self.away = False
+        self.answers = threading.Event()
+        """Cleared, every call waits."""
+        self.answers.set()
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(self._store, name)
@@ -34,6 +37,7 @@ class Watched:
             return real
 
         def call(*args: Any, **kwargs: Any) -> Any:
+            assert self.answers.wait(30)
             if self.away:
                 raise StoreUnreachableError("no answer", op=name, hint="wait")
             self.asked[f"{name} {args[0] if args else ''}"] += 1
@@ -135,7 +139,9 @@ def test_a_due_reading_happens_in_the_background_and_the_page_gets_the_old_story
     repository = make(watched, clock=clock)
     repository.view()
     clock.now_s += 20
+    watched.answers.clear()
     assert repository.view().age_s == 20
+    watched.answers.set()
     deadline = time.monotonic() + 20
     while repository.view().age_s and time.monotonic() < deadline:
         threading.Event().wait(0.01)

@@ -9,7 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from batonpass.core import naming
+from batonpass.core.snippets.inputs import Target
 from batonpass.streamlit_app.components.drive_folder import guess_drive_folder
+from batonpass.streamlit_app.views.resume import _usual
 
 from .conftest import HOSTILE, AppMaker, edit, words
 
@@ -145,3 +147,9 @@ def test_putting_the_agent_on_an_empty_store_marks_it_as_ours(tmp_path: Path) ->
     repository.put_agent()
     assert json.loads((tmp_path / "new" / naming.ROOT_FILE).read_text())["root_id"]
     assert open_root(open_store(tmp_path / "new"), create=True) == repository.root()
+
+
+def test_a_store_on_the_drive_api_is_continued_through_the_api_unless_asked_otherwise() -> None:
+    """What a mount writes, a token of the scope drive.file cannot see."""
+    assert _usual("gdrive://batonpass") is Target.COLAB
+    assert _usual("/home/me/Google Drive/My Drive/batonpass") is Target.COLAB_MOUNT

@@ -91,5 +91,9 @@ def running() -> Iterator[Emulator]:
         yield Emulator(**json.loads(process.stdout.readline()))
     finally:
         process.stdin.close()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:  # a child forked by another test holds the other end of the pipe too
+            process.kill()
+            process.wait(timeout=30)
         process.stdout.close()
