@@ -70,7 +70,9 @@ def test_a_note_on_an_account_nobody_wrote_about_is_kept_and_shown(app: AppMaker
     assert "quiet at night" in words(at)
 
 
-def test_two_accounts_of_one_provider_on_one_run_within_a_day_get_one_calm_line(app: AppMaker, store: Path) -> None:
+def test_two_accounts_of_one_provider_on_one_run_within_a_day_get_one_calm_line(
+    app: AppMaker, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = words(app(store, page="accounts"))
     assert "within 24 hours" not in said
     cats = next((store / "runs").glob("cats*"))
@@ -81,6 +83,7 @@ def test_two_accounts_of_one_provider_on_one_run_within_a_day_get_one_calm_line(
     import streamlit as st
 
     st.cache_resource.clear()
+    monkeypatch.setenv("BATONPASS_HOME", str(tmp_path / "a home that keeps no older story"))
     said = words(app(store, page="accounts"))
     assert "within 24 hours" in said
     assert "your own computer" in said
