@@ -12,6 +12,7 @@
     ├── FormatError                   a file on the store is not what its name promises, or is from a newer version
     └── StoreError                    carries `op`, `key`, `permanent`
         ├── StoreUnreachableError     no answer, or an answer that says "later"
+        │   └── StoreThrottledError   the store asks for fewer calls
         ├── NotFoundError             the store says that this key or id does not exist
         ├── ConflictError             a conditional write found another version
         ├── StoreFullError            no space or quota left
@@ -121,6 +122,10 @@ class StoreUnreachableError(StoreError):
     ) -> None:
         super().__init__(message, op=op, key=key, hint=hint)
         self.retry_after_s = retry_after_s
+
+
+class StoreThrottledError(StoreUnreachableError):
+    """The store answers and asks for fewer or slower calls. Trying again later, with less at once, helps."""
 
 
 class NotFoundError(StoreError):

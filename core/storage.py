@@ -14,6 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from batonpass.core.errors import StoreError
+
 ABSENT = "absent"
 """As `expect` of `put`: only create; an existing object is a ConflictError."""
 
@@ -32,6 +34,8 @@ class Properties:
     """`list_objects` may omit what was written a while ago. It never proves absence."""
     has_ids: bool
     """Objects have ids by which they are addressed; `new_ids` returns some before anything is sent."""
+    streams: int = 1
+    """So many transfers at once pay off: more than one where each call waits for a far server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +61,14 @@ class Transfer:
     `token` is the store's own word for a half-done upload (on Drive the session URI: a secret, never logged). A store that can
     continue takes it up from there, after asking the server how far it came; any other ignores it. A store writes `token` itself,
     then calls `on_token`. `on_progress` counts from the object's first byte, an offset included, and goes back only
-    when a whole `put` is tried again.
+    when a whole `put` is tried again. `on_failure` is told each error after which it is tried again.
     Once `should_stop` is true, the next chunk is not sent and StoppedError is raised.
     """
 
     token: str | None = None
     on_token: Callable[[str | None], None] = field(default=lambda _token: None)
     on_progress: Callable[[int, int], None] = field(default=lambda _sent_bytes, _total_bytes: None)
+    on_failure: Callable[[StoreError], None] = field(default=lambda _error: None)
     should_stop: Callable[[], bool] = field(default=lambda: False)
 
 

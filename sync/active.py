@@ -178,6 +178,7 @@ class ActiveSession:
             self._let_go()
         finally:
             self.service.stop()
+            self.mirror.close()
             joined.writer.close()
             joined.close()
 

@@ -36,8 +36,7 @@ class Artifact:
     state: State
     store_id: str | None = None
     token: str | None = None
-    """The store's word for a half-done upload. A secret: never logged, never exported."""
-    sent_bytes: int = 0
+    """The store's word for a half-done upload; how far it came only the store knows. A secret: never logged, never exported."""
 
 
 class Journal:
@@ -57,15 +56,15 @@ class Journal:
         """What is known of one object."""
         with self._lock:
             row = self._db.execute(
-                "SELECT key, sha256, size_bytes, state, store_id, token, sent_bytes FROM artifact WHERE key = ?", (key,)
+                "SELECT key, sha256, size_bytes, state, store_id, token FROM artifact WHERE key = ?", (key,)
             ).fetchone()
-        return Artifact(row[0], row[1], row[2], State(row[3]), row[4], row[5], row[6]) if row else None
+        return Artifact(row[0], row[1], row[2], State(row[3]), row[4], row[5]) if row else None
 
     def put(self, artifact: Artifact) -> None:
         """Remember an object's state, whatever was known before."""
         with self._lock, self._db:
             self._db.execute(
-                "INSERT OR REPLACE INTO artifact (key, sha256, size_bytes, state, store_id, token, sent_bytes) VALUES (?,?,?,?,?,?,?)",
+                "INSERT OR REPLACE INTO artifact (key, sha256, size_bytes, state, store_id, token) VALUES (?,?,?,?,?,?)",
                 (
                     artifact.key,
                     artifact.sha256,
@@ -73,7 +72,6 @@ class Journal:
                     artifact.state,
                     artifact.store_id,
                     artifact.token,
-                    artifact.sent_bytes,
                 ),
             )
 
@@ -81,11 +79,6 @@ class Journal:
         """The object is no longer of interest."""
         with self._lock, self._db:
             self._db.execute("DELETE FROM artifact WHERE key = ?", (key,))
-
-    def counts(self) -> dict[str, int]:
-        """How many objects are in each state."""
-        with self._lock:
-            return dict(self._db.execute("SELECT state, COUNT(*) FROM artifact GROUP BY state").fetchall())
 
     def close(self) -> None:
         """Close the file. Calling it twice is fine."""
@@ -102,7 +95,7 @@ def _open(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA synchronous=NORMAL")
     db.execute(
         "CREATE TABLE IF NOT EXISTS artifact (key TEXT PRIMARY KEY, sha256 TEXT NOT NULL, size_bytes INTEGER NOT NULL,"
-        " state TEXT NOT NULL, store_id TEXT, token TEXT, sent_bytes INTEGER NOT NULL DEFAULT 0)"
+        " state TEXT NOT NULL, store_id TEXT, token TEXT)"
     )
     db.execute("SELECT COUNT(*) FROM artifact").fetchone()
     db.commit()

@@ -30,10 +30,11 @@ def ship_leftovers(
     local, unless there is nothing in it.
     """
     kept = []
+    mirror = Mirror(store, folder, journal)
     for local, lock in abandoned_sessions(home, root_id, run_id):
         try:
             store_id = read_head(store, folder)[0].session_ids.get(local.session)
-            _ship(store, folder, local, Mirror(store, folder, journal), say, store_id=store_id)
+            _ship(store, folder, local, mirror, say, store_id=store_id)
             local.note_shipped()
         except NotFoundError:
             if local.is_empty:
@@ -48,6 +49,7 @@ def ship_leftovers(
         finally:
             lock.release()
         kept.append(local)
+    mirror.close()
     return kept
 
 

@@ -5,6 +5,7 @@ them once more. What it returns may be listed in the session's file; listing is 
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,9 +13,10 @@ from pathlib import Path
 
 from batonpass.core import naming
 from batonpass.core.codec import encode
-from batonpass.core.errors import ConflictError, StoppedError
+from batonpass.core.errors import ConflictError, StoppedError, StoreError, StoreThrottledError
 from batonpass.core.model import CheckpointListing, FileEntry, Manifest
-from batonpass.core.storage import Store, Transfer
+from batonpass.core.storage import ObjectInfo, Store, Transfer
+from batonpass.sync.crew import Crew
 from batonpass.sync.journal import Artifact, Journal, State
 from batonpass.sync.proof import prove
 
@@ -29,17 +31,29 @@ class Progress:
 
 
 class Mirror:
-    """Sends the checkpoints of one run from this machine. Used by one thread at a time."""
+    """Sends the checkpoints of one run from this machine, several files at once where the store gains by it. Used by one thread at
+    a time.
+    """
 
     def __init__(
         self, store: Store, folder: str, journal: Journal, *, should_stop: Callable[[], bool] = lambda: False
     ) -> None:
+        """`should_stop` ends what is being sent with StoppedError."""
         self._store = store
         self._folder = folder
         self._journal = journal
         self._should_stop = should_stop
         self._pool: dict[str, FileEntry] = {}
+        self._crew = Crew(store.properties.streams)
+        self._counting = threading.Lock()
         self.progress = Progress()
+        self.on_progress: Callable[[], None] = lambda: None
+        self.moved_bytes = 0
+        """Bytes that went out so far, sent again or not."""
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._crew.close()
 
     def knows(self, manifest: Manifest) -> None:
         """The files of a manifest that lies on the store: equal bytes are not sent again."""
@@ -52,13 +66,12 @@ class Mirror:
 
         StoreError when the store refuses or does not answer, StoppedError when asked to stop.
         """
-        entries = tuple(self._send_file(directory, manifest, entry) for entry in manifest.files)
+        entries = tuple(self._crew.each(lambda entry: self._send_file(directory, manifest, entry), manifest.files))
         placed = replace(manifest, files=entries)
         key = naming.manifest_file(self._folder, manifest.step, manifest.session, manifest.attempt)
         content = encode(placed)
         info = self._put_manifest(key, content)
-        for entry in entries:
-            self._check_again(entry)
+        self._crew.each(self._check_again, entries)
         self.knows(placed)
         return CheckpointListing(
             key=key,
@@ -75,7 +88,8 @@ class Mirror:
             missing=manifest.missing,
             metrics=manifest.metrics,
             parent=manifest.parent,
-            id=info,
+            id=info.id,
+            owner=info.owner,
         )
 
     def published(self, listing: CheckpointListing, manifest: Manifest) -> None:
@@ -96,8 +110,8 @@ class Mirror:
 
     def _send_file(self, directory: Path, manifest: Manifest, entry: FileEntry) -> FileEntry:
         known = self._pool.get(entry.sha256)
-        if known is not None and self._is_there(known):
-            return replace(entry, pool=known.pool, id=known.id)
+        if known is not None and (there := self._look(known)):
+            return replace(entry, pool=known.pool, id=known.id, owner=there.owner)
         pool = naming.pool_name(manifest.step, entry.name, entry.sha256)
         key = naming.pool_file(self._folder, pool)
         started = self._journal.get(key)
@@ -106,11 +120,11 @@ class Mirror:
             started = Artifact(key, entry.sha256, entry.size_bytes, State.SNAPSHOT, ids[0] if ids else None)
             self._journal.put(started)
         placed = replace(entry, pool=pool, id=started.store_id)
-        if started.state is not State.SNAPSHOT and self._is_there(placed):
-            return placed
-        store_id = self._upload(directory / entry.name, started)
-        placed = replace(placed, id=store_id)
-        if not self._is_there(placed):
+        if started.state is not State.SNAPSHOT and (there := self._look(placed)):
+            return replace(placed, owner=there.owner)
+        placed = replace(placed, id=self._upload(directory / entry.name, started))
+        there = self._look(placed)
+        if there is None:
             self._journal.forget(key)
             raise ConflictError(
                 f"the store holds other bytes than were sent for {entry.name}",
@@ -119,11 +133,12 @@ class Mirror:
                 hint="it is sent again",
             )
         state = State.VERIFIED if self._store.properties.proves_arrival else State.HANDED_OVER
-        self._journal.put(replace(started, state=state, store_id=store_id, token=None))
-        return placed
+        self._journal.put(replace(started, state=state, store_id=placed.id, token=None))
+        return replace(placed, owner=there.owner)
 
     def _upload(self, path: Path, artifact: Artifact) -> str | None:
         sending = replace(artifact, state=State.SENDING)
+        told = 0
 
         def remember(token: str | None) -> None:
             nonlocal sending
@@ -131,20 +146,37 @@ class Mirror:
             self._journal.put(sending)
 
         def progress(sent_bytes: int, total_bytes: int) -> None:
-            self.progress = Progress(path.name, sent_bytes, total_bytes)
+            nonlocal told
+            with self._counting:
+                self.moved_bytes += max(sent_bytes - told, 0)
+                told = sent_bytes
+                self.progress = Progress(path.name, sent_bytes, total_bytes)
+            self.on_progress()
 
         if self._should_stop():
             raise StoppedError(f"stopped before {path.name} was sent", op="put", key=artifact.key)
         self._journal.put(sending)
         transfer = Transfer(
-            token=artifact.token, on_token=remember, on_progress=progress, should_stop=self._should_stop
+            token=artifact.token,
+            on_token=remember,
+            on_progress=progress,
+            on_failure=self._slow_down_if_asked,
+            should_stop=self._should_stop,
         )
-        info = self._store.put(artifact.key, path, store_id=artifact.store_id, transfer=transfer)
+        try:
+            info = self._store.put(artifact.key, path, store_id=artifact.store_id, transfer=transfer)
+        except StoreThrottledError as error:
+            self._slow_down_if_asked(error)
+            raise
         self.progress = Progress()
         self._journal.put(replace(sending, state=State.COMMITTED, store_id=info.id, token=None))
         return info.id
 
-    def _put_manifest(self, key: str, content: bytes) -> str | None:
+    def _slow_down_if_asked(self, error: StoreError) -> None:
+        if isinstance(error, StoreThrottledError):
+            self._crew.slow_down()
+
+    def _put_manifest(self, key: str, content: bytes) -> ObjectInfo:
         started = self._journal.get(key)
         sha256 = hashlib.sha256(content).hexdigest()
         if started is None:
@@ -153,14 +185,16 @@ class Mirror:
             self._journal.put(started)
         info = self._store.put(key, content, store_id=started.store_id)
         md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        if not prove(self._store, key, size_bytes=len(content), sha256=sha256, md5=md5, store_id=info.id):
+        there = prove(self._store, key, size_bytes=len(content), sha256=sha256, md5=md5, store_id=info.id)
+        if there is None:
             raise ConflictError(
                 "the manifest on the store is not the one that was sent", op="verify", key=key, hint="it is sent again"
             )
         self._journal.put(replace(started, state=State.VERIFIED, store_id=info.id))
-        return info.id
+        return there
 
-    def _is_there(self, entry: FileEntry) -> bool:
+    def _look(self, entry: FileEntry) -> ObjectInfo | None:
+        """The store's answer about a pool file, if it holds exactly these bytes."""
         key = naming.pool_file(self._folder, entry.pool)
         return prove(
             self._store, key, size_bytes=entry.size_bytes, sha256=entry.sha256, md5=entry.md5, store_id=entry.id

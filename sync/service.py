@@ -1,7 +1,7 @@
 """The background service of one session: APScheduler wakes its lanes, the lanes do the work. It never raises into the training.
 
-Lanes: "beat" (heartbeat, metrics, fence: small and often) and "blobs" (checkpoints: large and when there are some). The newest
-waiting checkpoint wins; what is being sent finishes.
+Lanes: "beat" (heartbeat, metrics, fence: small and often) and "blobs" (checkpoints: large and when there are some). Which checkpoint
+is next is `sync.outbox`'s affair; when a lane that failed tries again is `core.trouble`'s.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from typing import Any
 
 from batonpass.core.errors import StoppedError
 from batonpass.core.model import CheckpointListing, Manifest
+from batonpass.core.trouble import POLICIES, kind_of
 from batonpass.sync.lane_state import LaneState
 from batonpass.sync.mirror import Mirror
+from batonpass.sync.outbox import Outbox, Parcel
 from batonpass.sync.session import SessionWriter
 
 IDLE_BEAT_S = 60.0
-"""When nothing changed, the session's file is still renewed this often: its heartbeat."""
+"""When nothing changed, the session's file is still renewed this often: its heartbeat. After trouble it is tried again as often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +61,17 @@ class SyncService:
         self._every_s = every_s
         self._scheduler: Any = None
         self._stopping = stopping or threading.Event()
-        self._waiting: tuple[Path, Manifest] | None = None
-        self._sending: Manifest | None = None
+        self._outbox = Outbox()
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)
-        self._facts: dict[str, Any] = {}
+        self._told: tuple[Any, ...] = ()
+        """What the session's file said of the training and of the lanes."""
         self._beat_at: float | None = None
         self._published: CheckpointListing | None = None
-        self.beat = LaneState("heartbeat and metrics", say)
-        self.blobs = LaneState("checkpoints to the store", say)
+        self.beat = LaneState("heartbeat and metrics", say, longest_wait_s=IDLE_BEAT_S)
+        self.blobs = LaneState("checkpoints to the store", say, small_calls_work=lambda: self.beat.ok)
         self.tidying = LaneState("removal of old checkpoints", say)
-        self.skipped = 0
-        """Checkpoints that a newer one overtook while they waited."""
+        mirror.on_progress = self.blobs.moved
 
     def start(self) -> None:
         """Begin. The scheduler only wakes the lanes up; late and missed wake-ups fall together into one."""
@@ -92,11 +93,8 @@ class SyncService:
     def enqueue(self, directory: Path, manifest: Manifest) -> None:
         """A committed checkpoint is ready. It replaces one that still waits."""
         with self._lock:
-            self.skipped += self._waiting is not None
-            self._waiting = (directory, manifest)
-            busy = self._sending is not None
-        if not busy:  # a busy lane looks for more work by itself when it has finished
-            self.wake("blobs")
+            self._outbox.add(Parcel(directory, manifest))
+        self.wake("blobs")
 
     def wake(self, lane: str) -> None:
         """Run a lane now instead of at its next tick."""
@@ -116,8 +114,7 @@ class SyncService:
     def in_use(self) -> set[str]:
         """Names of the local checkpoints that wait or are being sent, as (step, session, attempt) in the manifest's words."""
         with self._lock:
-            manifests = [m for m in (self._sending, self._waiting[1] if self._waiting else None) if m]
-        return {f"{m.step}-{m.session}-{m.attempt}" for m in manifests}
+            return self._outbox.names
 
     def state(self) -> dict[str, Any]:
         """What `status()` and the session's file say about the lanes."""
@@ -127,16 +124,20 @@ class SyncService:
         return {
             **{name: lane.as_dict() for name, lane in lanes.items()},
             "sending": sending,
-            "skipped": self.skipped,
+            "skipped": self._outbox.skipped,
         }
 
     def drain(self, timeout_s: float) -> bool:
-        """Wait until no checkpoint waits or is being sent; False when the time ran out or the store keeps refusing."""
-        deadline = time.monotonic() + timeout_s
+        """Wait until no checkpoint waits or is being sent; False when the time ran out, or when the store refuses what only a person
+        can change (no room, no sign-in): that is found out by one more try, not waited for.
+        """
+        deadline, tries = time.monotonic() + timeout_s, self.blobs.attempts
+        self.blobs.hurry()
+        self.wake("blobs")
         with self._idle:
-            while self._waiting is not None or self._sending is not None:
+            while not self._outbox.is_empty:
                 left = deadline - time.monotonic()
-                if left <= 0:
+                if left <= 0 or (self.blobs.needs_person and self.blobs.attempts > tries):
                     return False
                 self._idle.wait(min(left, 1.0))
         return True
@@ -172,43 +173,48 @@ class SyncService:
                     self.wake(lane)
 
     def _beat(self) -> None:
-        self.beat.run(lambda: self._beat_now(force=False))
+        if self.beat.due:
+            self.beat.run(lambda: self._beat_now(force=False))
 
     def _beat_now(self, *, force: bool) -> None:
         self._duties.fence()
         facts = self._duties.facts()
+        tell = (facts, self.beat.kind, self.blobs.kind, self.tidying.kind)
         now = time.monotonic()
         due = self._beat_at is None or now - self._beat_at >= IDLE_BEAT_S
-        if not (force or due or facts != self._facts):
+        if not (force or due or tell != self._told):
             return
         self._writer.change(**facts, **self._duties.extras(), sync=self.state())
         self._writer.publish()
-        self._facts, self._beat_at = facts, now
+        self._told, self._beat_at = tell, now
 
     def _send(self) -> None:
-        while self._waiting is not None and not self._stopping.is_set():
-            self.blobs.run(self._send_waiting)
-            if not self.blobs.ok:
-                return
-
-    def _send_waiting(self) -> None:
-        with self._lock:
-            if self._waiting is None:
-                return
-            directory, manifest = self._waiting
-            self._waiting, self._sending = None, manifest
-        try:
-            self._send_one(directory, manifest)
-        except BaseException as error:
+        while not (self._outbox.is_empty or self._stopping.is_set()) and self.blobs.due:
+            self.blobs.run(self._send_next)
             with self._idle:
-                if self._waiting is None and not isinstance(error, FileNotFoundError):
-                    self._waiting = (directory, manifest)
-            if not (isinstance(error, StoppedError) or self._stopping.is_set()):
-                raise
-        finally:
-            with self._idle:
-                self._sending = None
                 self._idle.notify_all()
+
+    def _send_next(self) -> None:
+        with self._lock:
+            parcel = self._outbox.take()
+        if parcel is None:
+            return
+        before = self._mirror.moved_bytes
+        try:
+            self._send_one(parcel.directory, parcel.manifest)
+        except BaseException as error:
+            stopped = isinstance(error, StoppedError) or self._stopping.is_set()
+            with self._lock:
+                self._outbox.failed(
+                    gone=isinstance(error, FileNotFoundError),
+                    keep=stopped or POLICIES[kind_of(error)].keeps_half_sent,
+                    moved=self._mirror.moved_bytes > before,
+                )
+            if not stopped:
+                raise
+        else:
+            with self._lock:
+                self._outbox.done()
 
     def _send_one(self, directory: Path, manifest: Manifest) -> None:
         listing = self._mirror.send(directory, manifest)

@@ -21,6 +21,8 @@ class FileEntry:
     sha256: str
     md5: str
     id: str | None = None
+    owner: str | None = None
+    """Who owns (and pays for) these bytes, where the store says so: another account's where an equal file was there already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,10 @@ def describe(status: SessionStatus, *, name: str, goal_steps: int | None, saving
     for lane in ("beat", "blobs"):
         state = status.lanes[lane]
         if not state["ok"]:
-            problems.append(f"{state['error']} ({state['hint']}), {state['failures']} attempts so far")
+            problems.append(
+                f"{state['kind']}: {state['error']} ({state['hint']}); {state['failures']} attempts so far, "
+                f"the next in {state['next_try_s']:.0f} s"
+            )
         if state["stuck"]:
             problems.append("the background service has not moved for a quarter of an hour: the store does not answer")
     return RunStatus(

@@ -25,6 +25,7 @@ from batonpass.core.errors import (
     SignInError,
     StoreError,
     StoreFullError,
+    StoreThrottledError,
     StoreUnreachableError,
 )
 from batonpass.sync.sign_in import explain
@@ -46,6 +47,7 @@ _FULL_HINT = "make room in that Google Drive (its trash counts too), or keep few
 _SCOPE_HINT = "sign in again with `batonpass login`; the scope drive.file is enough"
 _RIGHTS_HINT = "only the account that owns a file may do this: sign in as its owner, or use a folder of your own"
 _LATER_HINT = "nothing to do: it is tried again"
+_SLOWER_HINT = "nothing to do: it goes on more slowly"
 
 
 def translated(op: str) -> Callable[[F], F]:
@@ -98,7 +100,8 @@ def from_answer(status: int, headers: Mapping[str, Any], body: bytes) -> StoreEr
     reason = _reason(body)
     said = f"{status} {reason}".strip()
     if status == 429 or (status == 403 and reason in _THROTTLED):
-        return _unreachable(f"Google Drive asks for a pause ({said})", _retry_after_s(headers))
+        message = f"Google Drive asks for a pause ({said})"
+        return StoreThrottledError(message, hint=_SLOWER_HINT, retry_after_s=_retry_after_s(headers))
     if status >= 500 or status == 408:
         return _unreachable(f"Google Drive could not answer just now ({said})", _retry_after_s(headers))
     if status == 403 and reason in _FULL:

@@ -25,7 +25,9 @@ from batonpass.sync.drive.tree import Tree
 from batonpass.sync.drive.writing import Writer
 from batonpass.sync.sign_in import Credential, check_endpoint, find_credential
 
-_PROPERTIES = Properties(proves_arrival=True, compare_and_swap=True, unique_keys=False, listing_lags=True, has_ids=True)
+_PROPERTIES = Properties(
+    proves_arrival=True, compare_and_swap=True, unique_keys=False, listing_lags=True, has_ids=True, streams=3
+)
 
 
 def open_gdrive(url: str, settings: Settings) -> GDriveStore:

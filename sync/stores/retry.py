@@ -5,6 +5,7 @@ conditional write whose answer was lost is looked up before it is sent again.
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -21,12 +22,6 @@ from batonpass.sync.stores.bodies import body_digest, check_stop
 T = TypeVar("T")
 
 
-def wait_to_the_end(seconds: float) -> bool:
-    """The default wait: nobody can end it early."""
-    time.sleep(seconds)
-    return False
-
-
 class RetryStore:
     """`inner`, tried again. Thread-safe as `inner` is."""
 
@@ -36,11 +31,12 @@ class RetryStore:
         *,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
-        wait: Callable[[float], bool] = wait_to_the_end,
+        wait: Callable[[float], bool] | None = None,
         draw: Callable[[], float] = random.random,
         on_failure: Callable[[StoreError, float], None] = lambda _error, _delay_s: None,
     ) -> None:
         """`wait` sleeps for seconds and returns True when it was ended early (as `threading.Event().wait` does): then the tries end.
+        By default `close` ends it.
 
         `clock` gives seconds, `draw` a number in [0, 1). `on_failure` is told each error that will be tried again, and the wait
         before that in seconds.
@@ -48,7 +44,8 @@ class RetryStore:
         self.inner = inner
         self._backoff = backoff or Backoff()
         self._clock = clock
-        self._wait = wait
+        self._closed = threading.Event()
+        self._wait = wait or self._closed.wait
         self._draw = draw
         self._on_failure = on_failure
 
@@ -136,7 +133,8 @@ class RetryStore:
         return self._try(self.inner.now)
 
     def close(self) -> None:
-        """Close the inner store."""
+        """Close the inner store; whoever waits for another try gets the last error."""
+        self._closed.set()
         self.inner.close()
 
     def _try(self, once: Callable[[], T], transfer: Transfer | None = None) -> T:
@@ -161,6 +159,8 @@ class RetryStore:
         if spent_s + delay_s > self._backoff.limit_s:
             raise error
         self._on_failure(error, delay_s)
+        if transfer is not None:
+            transfer.on_failure(error)
         if self._wait(delay_s):
             raise error
 

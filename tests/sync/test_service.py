@@ -64,7 +64,9 @@ def test_a_store_that_refuses_is_shown_with_a_hint_and_caught_up_with_later(stor
         assert lanes["blobs"]["error"] == "no room"
         assert lanes["blobs"]["hint"] == "make room"
         assert lanes["beat"]["ok"]
-        assert read_run(store, one.joined.folder).sessions[0].session.rows == 10
+        assert one.active.service.publish_now()
+        record = read_run(store, one.joined.folder).sessions[0].session
+        assert (record.rows, record.sync["blobs"]["error"]) == (10, "no room")
         refuse.clear()
         assert one.active.service.drain(20)
         assert listed(store, one) == [10]
