@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from batonpass.core import naming
 from batonpass.core.errors import BatonpassError, HeldElsewhereError
 from batonpass.core.model import CheckpointListing, End, EndKind, GpuSample, Manifest
 from batonpass.sync.gpu import sample_gpus
@@ -24,7 +25,6 @@ from batonpass.sync.pruning import Keep, Pruner
 from batonpass.sync.reading import read_head
 from batonpass.sync.service import Duties, SyncService
 
-FENCE_EVERY_S = 60.0
 PRUNE_EVERY_S = 60.0
 LAST_WORDS_S = 10.0
 """How long at least a closing session may take to say that it ended."""
@@ -64,7 +64,8 @@ class ActiveSession:
         self._pruner = Pruner(joined.store, joined.folder, joined.writer, keep)
         self._pruned_at = time.monotonic()
         self._patience = patience
-        self._fenced_at = time.monotonic()
+        self._head_version = ""
+        """Of the head that was read last; as long as it stays, so does who holds the run."""
         self._samples: tuple[GpuSample, ...] = ()
         self._own_durable = False
         self._stopping = threading.Event()
@@ -193,16 +194,22 @@ class ActiveSession:
         return {"gpu_samples": self._samples}
 
     def _fence(self) -> None:
-        """Look whether another session took the run over; if so go on as a branch and say it once."""
-        now = time.monotonic()
-        if self.released or self._closed or self.joined.writer.record.branch or now - self._fenced_at < FENCE_EVERY_S:
+        """At every tick: look whether another session took the run over; if so go on as a branch and say it once.
+
+        One look costs a `stat`; the head is read only when its version changed, which alone says nothing about the holder.
+        """
+        joined = self.joined
+        if self.released or self._closed or joined.writer.record.branch:
             return
-        head, _ = read_head(self.joined.store, self.joined.folder)
-        self._fenced_at = now
-        if head.holder == self.joined.session:
+        version = joined.store.stat(naming.head_file(joined.folder)).version
+        if version == self._head_version:
+            return
+        head, version = read_head(joined.store, joined.folder)
+        if head.holder == joined.session or self.released:
+            self._head_version = version
             return
         by = head.holder or "nobody (it was released)"
-        self.joined.writer.change(branch=f"lost to {by}")
+        joined.writer.change(branch=f"lost to {by}")
         self._patience.say(
             f"batonpass: session {by} has taken this run over. This session trains on as a branch: "
             "its checkpoints and metrics are kept and marked, but the run continues from the other one."

@@ -142,7 +142,7 @@ def _find_or_create(store: Store, wanted: Wanted, session: str, *, must_exist: b
     found = _find(store, wanted, must_exist=must_exist)
     if found is not None and not _is_half_created(store, found, must_exist=must_exist):
         return found, read_run_info(store, found), False
-    return *_create(store, wanted, session, found), True
+    return _create(store, wanted, session, found)
 
 
 def _find(store: Store, wanted: Wanted, *, must_exist: bool) -> str | None:
@@ -172,7 +172,8 @@ def _is_half_created(store: Store, folder: str, *, must_exist: bool) -> bool:
     return False
 
 
-def _create(store: Store, wanted: Wanted, session: str, folder: str | None) -> tuple[str, RunInfo]:
+def _create(store: Store, wanted: Wanted, session: str, folder: str | None) -> tuple[str, RunInfo, bool]:
+    """The run's folder and record, and whether they are ours: another creator may finish a half-created folder first."""
     if not wanted.name.strip():
         raise UsageError("a run needs a name", hint='for example start("cats-v2")')
     folder = folder or naming.run_folder(naming.slugify(wanted.name), naming.new_run_id())
@@ -196,8 +197,11 @@ def _create(store: Store, wanted: Wanted, session: str, folder: str | None) -> t
     store.put(f"{folder}README.txt", README.encode())
     with contextlib.suppress(ConflictError):
         store.put(naming.head_file(folder), encode(empty_head()), expect=ABSENT)
-    store.put(naming.run_file(folder), content, expect=ABSENT)
-    return folder, info
+    try:
+        store.put(naming.run_file(folder), content, expect=ABSENT)
+    except ConflictError:
+        return folder, read_run_info(store, folder), False
+    return folder, info, True
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from batonpass.core.errors import StoppedError
+from batonpass.core.errors import BatonpassError, StoppedError
 from batonpass.core.model import CheckpointListing, Manifest
 from batonpass.core.trouble import POLICIES, kind_of
 from batonpass.sync.lane_state import LaneState
@@ -177,16 +177,24 @@ class SyncService:
             self.beat.run(lambda: self._beat_now(force=False))
 
     def _beat_now(self, *, force: bool) -> None:
-        self._duties.fence()
+        trouble = self._fence()
         facts = self._duties.facts()
         tell = (facts, self.beat.kind, self.blobs.kind, self.tidying.kind)
         now = time.monotonic()
         due = self._beat_at is None or now - self._beat_at >= IDLE_BEAT_S
-        if not (force or due or tell != self._told):
-            return
-        self._writer.change(**facts, **self._duties.extras(), sync=self.state())
-        self._writer.publish()
-        self._told, self._beat_at = tell, now
+        if force or due or tell != self._told:
+            self._writer.change(**facts, **self._duties.extras(), sync=self.state())
+            self._writer.publish()
+            self._told, self._beat_at = tell, now
+        if trouble is not None:  # the heartbeat and the metrics are out; now say what keeps the fence from looking
+            raise trouble
+
+    def _fence(self) -> BatonpassError | None:
+        try:
+            self._duties.fence()
+        except BatonpassError as error:
+            return error
+        return None
 
     def _send(self) -> None:
         while not (self._outbox.is_empty or self._stopping.is_set()) and self.blobs.due:

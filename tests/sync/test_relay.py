@@ -92,8 +92,7 @@ def test_a_holder_that_shows_a_sign_of_life_keeps_the_run(store, home, tmp_path,
             Leg(store, tmp_path / "home-2", on=host("machine-2"))
 
 
-def test_takeover_makes_the_other_session_a_branch_within_a_tick(store, home, tmp_path, monkeypatch):
-    monkeypatch.setattr("batonpass.sync.active.FENCE_EVERY_S", 0.0)
+def test_takeover_makes_the_other_session_a_branch_within_a_tick(store, home, tmp_path):
     with leg(store, home) as first, leg(store, tmp_path / "home-2", on=host("machine-2"), takeover=True) as second:
         first.train(3)
         first.active.service.publish_now()
