@@ -59,7 +59,8 @@ class ActiveSession:
         patience: Patience,
     ) -> None:
         self.joined = joined
-        self._home = home
+        self.home = home
+        """Where Batonpass keeps its things on this machine."""
         self._facts = facts
         self._pruner = Pruner(joined.store, joined.folder, joined.writer, keep)
         self._pruned_at = time.monotonic()
@@ -220,7 +221,7 @@ class ActiveSession:
         keep_newest_local(joined.local, in_use=self.service.in_use)
         if not self._own_durable:
             self._own_durable = True
-            remove_superseded(self._home, root_id=joined.root.root_id, run_id=joined.info.run_id)
+            remove_superseded(self.home, root_id=joined.root.root_id, run_id=joined.info.run_id)
         if time.monotonic() - self._pruned_at >= PRUNE_EVERY_S:
             self._prune()
 

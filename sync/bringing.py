@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,9 @@ from batonpass.core.storage import Store
 from batonpass.sync.local import MANIFEST
 from batonpass.sync.reading import RunFiles
 from batonpass.sync.restore import RestoreProgress, fetch_checkpoint
+
+ARRIVING = ".batonpass-arriving"
+"""In the user's folder: what a restore that was cut off had brought by then. The next one into the same folder continues it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,8 @@ def choose(run: RunFiles, step: int | None) -> list[Candidate]:
 
 
 def check_empty(to: Path) -> None:
-    """UsageError unless `to` is a new or an empty folder."""
-    if to.is_dir() and not any(to.iterdir()):
+    """UsageError unless `to` is a new or an empty folder, or holds nothing but what a restore that was cut off left."""
+    if to.is_dir() and all(path.name == ARRIVING for path in to.iterdir()):
         return
     if to.exists() or to.is_symlink():
         raise UsageError(f"{to} is not empty; nothing is overwritten", hint="name a new or an empty folder with --to")
@@ -100,14 +102,19 @@ def _fetch_into(
 ) -> Manifest:
     made = not to.exists()
     to.mkdir(parents=True, exist_ok=True)
-    arriving = to / f".batonpass-{uuid.uuid4().hex[:8]}"
+    arriving = to / ARRIVING
     try:
-        arrived, manifest = fetch_checkpoint(store, folder, candidate.listing, arriving, progress=progress)
-        for each in sorted(arrived.iterdir(), key=lambda path: path.name == MANIFEST):
-            durable_rename(each, to / each.name)
-        sync_folder(to)
-    finally:
-        shutil.rmtree(arriving, ignore_errors=True)
-        if made and not any(to.iterdir()):
-            to.rmdir()
+        arrived, manifest = fetch_checkpoint(
+            store, folder, candidate.listing, arriving / "whole", partials=arriving, progress=progress
+        )
+    except BaseException:
+        if not any(path.is_file() and path.suffix != ".lock" for path in arriving.rglob("*")):
+            shutil.rmtree(arriving, ignore_errors=True)  # nothing to continue
+            if made and not any(to.iterdir()):
+                to.rmdir()
+        raise
+    for each in sorted(arrived.iterdir(), key=lambda path: path.name == MANIFEST):
+        durable_rename(each, to / each.name)
+    sync_folder(to)
+    shutil.rmtree(arriving, ignore_errors=True)
     return manifest

@@ -1,21 +1,32 @@
-"""Brings a checkpoint from the store to this disk, every byte checked against its manifest; whole or not at all."""
+"""Brings a checkpoint from the store to this disk, every byte checked against its manifest; whole or not at all. What a cut or a kill
+left half arrived is continued by the next call, in this process or another.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from batonpass.core import naming
+from batonpass.core.amounts import size
 from batonpass.core.codec import decode
-from batonpass.core.errors import CorruptCheckpointError
-from batonpass.core.files import durable_rename, sync_folder
+from batonpass.core.errors import CorruptCheckpointError, StoreFullError
+from batonpass.core.files import durable_rename, hash_file, sync_folder
 from batonpass.core.model import CheckpointListing, FileEntry, Manifest
 from batonpass.core.storage import Store, Transfer
 from batonpass.sync.local import MANIFEST
+
+PARTIAL_DAYS = 7
+"""What half arrived so long ago and was not asked for again is removed."""
+_PREFIX = ".arriving-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +37,21 @@ class RestoreProgress:
 
 
 def fetch_checkpoint(
-    store: Store, folder: str, listing: CheckpointListing, to: Path, *, progress: RestoreProgress | None = None
+    store: Store,
+    folder: str,
+    listing: CheckpointListing,
+    to: Path,
+    *,
+    partials: Path | None = None,
+    progress: RestoreProgress | None = None,
 ) -> tuple[Path, Manifest]:
     """Download a checkpoint into `to/<name>` (made; must not exist yet) and return that folder and its manifest.
 
+    What has arrived when a call ends early stays hidden in `partials` (default `to`, on the same file system), under a name made of the
+    manifest's hash, and is continued at its last byte.
+
     CorruptCheckpointError when bytes differ from the manifest at two readings; NotFoundError when the store says that a part does
-    not exist (on a folder: has not arrived); any other StoreError as it comes. Nothing half is left behind.
+    not exist (on a folder: has not arrived); StoreFullError when this disk has no room for it; any other StoreError as it comes.
     """
     content = _read_twice(store, listing)
     manifest = decode(Manifest, content, key=listing.key)
@@ -40,20 +60,66 @@ def fetch_checkpoint(
         naming.check_file_name(entry.name)
     name = naming.checkpoint_name(manifest.step, manifest.session, manifest.attempt)
     to.mkdir(parents=True, exist_ok=True)
-    partial = to / f".arriving-{uuid.uuid4().hex[:8]}"
-    partial.mkdir()
-    try:
-        done = 0
-        for entry in manifest.files:
-            _fetch_file(store, folder, entry, partial, done, manifest.size_bytes, progress or RestoreProgress())
-            done += entry.size_bytes
+    with _partial_folder(partials or to, hashlib.sha256(content).hexdigest()) as partial:
+        _check_room(partial, manifest)
+        try:
+            done = 0
+            for entry in manifest.files:
+                _fetch_file(store, folder, entry, partial, done, manifest.size_bytes, progress or RestoreProgress())
+                done += entry.size_bytes
+        except (CorruptCheckpointError, OSError):  # worth nothing, or in the way on a full disk
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
         (partial / MANIFEST).write_bytes(content)
         sync_folder(partial)
         target = to / name
         durable_rename(partial, target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return target, manifest
+
+
+@contextlib.contextmanager
+def _partial_folder(partials: Path, digest: str) -> Iterator[Path]:
+    """Where this checkpoint's files arrive: the folder that an earlier call left, or one of its own while another process uses that."""
+    partials.mkdir(parents=True, exist_ok=True)
+    _sweep(partials)
+    partial = partials / f"{_PREFIX}{digest[:16]}"
+    lock = FileLock(partial.with_name(f"{partial.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        mine = partials / f"{_PREFIX}{uuid.uuid4().hex[:16]}"
+        mine.mkdir()
+        try:
+            yield mine
+        finally:
+            shutil.rmtree(mine, ignore_errors=True)
+        return
+    try:
+        partial.mkdir(exist_ok=True)
+        yield partial
+        Path(lock.lock_file).unlink(missing_ok=True)
+    finally:
+        lock.release()
+
+
+def _sweep(partials: Path) -> None:
+    """Remove what was left half arrived long ago."""
+    for old in partials.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # somebody else removes it too
+            if time.time() - old.stat().st_mtime > PARTIAL_DAYS * 86400:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+
+
+def _check_room(partial: Path, manifest: Manifest) -> None:
+    """StoreFullError before the first byte, where this disk cannot hold the last."""
+    there = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
+    missing, free = manifest.size_bytes - there, shutil.disk_usage(partial).free
+    if missing > free:
+        raise StoreFullError(
+            f"this disk has {size(free)} left and the rest of the checkpoint needs {size(missing)}",
+            op="fetch",
+            hint=f"make room on the disk that holds {partial.parent}",
+        )
 
 
 def _read_twice(store: Store, listing: CheckpointListing) -> bytes:
@@ -71,20 +137,20 @@ def _read_twice(store: Store, listing: CheckpointListing) -> bytes:
 def _fetch_file(
     store: Store, folder: str, entry: FileEntry, to: Path, done: int, total: int, progress: RestoreProgress
 ) -> None:
+    """One file, continued after what is there of it. Begun anew once where the whole is not what the manifest promises."""
     target = to / entry.name
     target.parent.mkdir(parents=True, exist_ok=True)
     transfer = Transfer(on_progress=lambda sent, _all: progress.say(entry.name, done + sent, total))
-    for _ in range(2):
-        with target.open("wb") as out:
-            store.fetch(naming.pool_file(folder, entry.pool), out, store_id=entry.id, transfer=transfer)
-        if target.stat().st_size == entry.size_bytes and _sha256(target) == entry.sha256:
+    there = target.stat().st_size if target.is_file() else 0
+    offsets = (there, 0, 0) if 0 < there <= entry.size_bytes else (0, 0)
+    for offset in offsets:
+        if offset < entry.size_bytes or not offset:
+            with target.open("ab" if offset else "wb") as out:
+                key = naming.pool_file(folder, entry.pool)
+                store.fetch(key, out, store_id=entry.id, offset=offset, transfer=transfer)
+        if hash_file(target).sha256 == entry.sha256:
             return
     raise CorruptCheckpointError(
         f"{entry.name} on the store is not what the manifest says (read twice)",
         hint="an older checkpoint is used; `batonpass verify` shows which files are damaged",
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -14,7 +14,8 @@ def restore(run: str, *, to: str | Path, store: str | Path | None = None, step: 
     `manifest.json` comes last. Without `step`, what is damaged is passed over for the next older one, and said.
 
     Errors, each with a hint: UsageError, RunNotFoundError, AmbiguousRunError, NothingToRestoreError, CorruptCheckpointError,
-    any StoreError. Nothing half is left behind.
+    StoreFullError when the disk has no room, any StoreError. What had arrived by then stays in a hidden folder in there, and the next
+    restore into the same folder continues it.
     """
     from batonpass.sync.bringing import bring_back, check_empty  # noqa: PLC0415  # `import batonpass` stays light
     from batonpass.sync.reading import find_run_folder, read_run  # noqa: PLC0415

@@ -164,7 +164,12 @@ def _load(active: ActiveSession, offer: Offer, say: Callable[[str], None]) -> Lo
     arriving = active.joined.local.path / "arriving"
     shutil.rmtree(arriving, ignore_errors=True)
     directory, _ = fetch_checkpoint(
-        active.joined.store, active.joined.folder, offer.listing, arriving, progress=_printed(say)
+        active.joined.store,
+        active.joined.folder,
+        offer.listing,
+        arriving,
+        partials=active.home / "arriving",  # of no session: the next one on this machine continues what this one began
+        progress=_printed(say),
     )
     return read_checkpoint(directory)
 
