@@ -91,6 +91,13 @@ class Uploads:
     def forget(self, exchange: Exchange) -> None:
         self.sessions.pop(exchange.query["upload_id"], None)
 
+    def lost(self, exchange: Exchange) -> int:
+        """How many bytes of this request came and are not kept now. What was there before is not lost by coming again."""
+        session = self.sessions.get(exchange.query["upload_id"])
+        start = exchange.span[0] if exchange.span else 0
+        kept = session.offset if session is not None else 0
+        return max(0, exchange.body.taken - max(0, kept - start))
+
     def put(self, exchange: Exchange, *, keep_bytes: int | None = None) -> Answer:
         """Content for a session, or the question how far it came. `keep_bytes`: of this request's content, keep only so much."""
         session = self.session(exchange)
