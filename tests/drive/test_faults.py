@@ -70,6 +70,23 @@ def test_a_lost_answer_to_a_create_with_a_given_id_makes_no_twin(drive, emulator
 
 
 @pytest.mark.parametrize("status", [503, 0])
+def test_a_lost_answer_to_a_small_create_sends_no_byte_twice(drive, emulator, status):
+    """The next try asks first; only where nothing was made does the body go out again."""
+    body = b"x" * 500_000
+    drive.put("a/first.json", b"x")
+    emulator.control("reset_log")
+    for name, kind in (("made.bin", "lost"), ("not-made.bin", "answer")):
+        emulator.fault(kind, op="files.insert", status=status or 503)
+        (new_id,) = drive.new_ids(1)
+        with pytest.raises(StoreUnreachableError):
+            drive.put(f"a/{name}", body, store_id=new_id)
+        assert drive.put(f"a/{name}", body, store_id=new_id).id == new_id
+        assert drive.get(f"a/{name}") == body
+    assert emulator.struck("lost")
+    assert 1_500_000 < emulator.log()["bytes_in"] < 1_505_000
+
+
+@pytest.mark.parametrize("status", [503, 0])
 def test_a_lost_answer_to_a_folder_makes_no_twin(drive, emulator, account, status):
     """A folder whose creation was answered by nothing is found again under its id."""
     emulator.fault("lost", op="files.insert", status=status)
