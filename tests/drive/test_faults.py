@@ -123,6 +123,18 @@ def test_a_reset_in_the_middle_continues_at_the_offset(drive, emulator, big):
     assert seen == sorted(seen)
 
 
+def test_a_503_in_the_middle_continues_at_the_offset(drive, emulator, big):
+    """Refused at a byte and cut off there: what was kept before it does not go out again."""
+    drive.put("a.json", b"x")
+    emulator.control("reset_log")
+    emulator.fault("early", op="upload.put", at_bytes=7 * 1024 * 1024 + 17)
+    drive.put(BIG, big)
+    assert emulator.struck("early")
+    assert emulator.log()["bytes_in"] <= big.stat().st_size + UNIT + 20_000
+    assert emulator.log()["bytes_lost"] <= UNIT
+    assert content(drive, BIG) == big.read_bytes()
+
+
 def test_a_short_308_is_believed(drive, emulator, big):
     """The server keeps less than was sent; the next PUT begins where the server says."""
     emulator.fault("short", op="upload.put", keep_bytes=5 * 1024 * 1024)
