@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 
-
 SLACK_S = 0.05
 """A real link goes on into its buffers while the reader sleeps a little too long: so much is made up for."""
 
