@@ -40,6 +40,8 @@ MEASURES = {
     "memory": memory.measure,
 }
 LONG = ("capped", "memory")
+SMOKE = ("latency", "idle", "flipped", "full")
+"""Seconds in all: what a smoke run of every comparison takes of this one."""
 
 
 def run(folder: Path, size: Size, names: list[str]) -> None:
@@ -56,9 +58,9 @@ def run(folder: Path, size: Size, names: list[str]) -> None:
 
 
 def measure(folder: Path, *, smoke: bool, seed: int) -> str:
-    """As one of the comparisons of bench/run.py: without the two that take minutes, unless it is a smoke run."""
+    """As one of the comparisons of bench/run.py: without the two that take minutes, and a few only in a smoke run."""
     size = Size(repeats=1 if smoke else 7, quick=smoke, seed=seed)
-    run(folder, size, [name for name in MEASURES if smoke or name not in LONG])
+    run(folder, size, [name for name in MEASURES if (name in SMOKE if smoke else name not in LONG)])
     return ""
 
 
