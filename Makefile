@@ -1,5 +1,5 @@
 # One command each, the same by hand and in CI. A fresh machine needs Python 3.11 or newer (on Debian: apt install python3-venv), nothing else.
-.PHONY: demo test check bench pictures check-colab clean
+.PHONY: demo test check bench soak pictures check-colab clean
 
 # The first Python that really runs and is new enough: a version manager's stand-in for one that is not switched on does not.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -21,6 +21,10 @@ check: $(VENV)/ready-dev
 
 bench: $(VENV)/ready-dev
 	$(BIN)/python bench/run.py
+
+# The long campaigns: minutes per measure, every one with its seed printed.
+soak: $(VENV)/ready-dev
+	$(BIN)/python bench/drive/run.py --full
 
 # Needs a network: asks pip what an install beside Colab's preinstalled packages would change.
 check-colab: $(VENV)/ready-dev

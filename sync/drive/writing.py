@@ -63,8 +63,13 @@ class Writer:
             first = next(iter(self._tree.find(key)), None)
             if first is not None and (first["id"] != file_id or not payload.equals(first)):
                 raise ConflictError(f"{key} is already there", hint="read it, then decide")
+        create = (key, "create", file_id)
+        before = self._made_before(key, payload, file_id) if self._in_doubt(create, doubted=False) else None
         try:
-            resource = upload(self._http, self._new(key, file_id), payload, transfer)
+            resource = before or upload(self._http, self._new(key, file_id), payload, transfer)
+        except StoreUnreachableError:
+            self._in_doubt(create, doubted=True)
+            raise
         except ConflictError:
             resource = self._recognise(key, payload, file_id, transfer, only_new=only_new)
         except NotFoundError:
@@ -75,6 +80,14 @@ class Writer:
         if only_new:
             self._yield_to_older(key, resource)
         return info
+
+    def _made_before(self, key: str, payload: Payload, file_id: str) -> Resource | None:
+        """What a create whose answer was lost has made: asking costs 5 quota units, sending a body again costs the body."""
+        try:
+            resource = self._drive.get(file_id)
+        except (NotFoundError, StoreUnreachableError):
+            return None  # then the create itself is repeated, and tells
+        return resource if self._tree.holds(key, resource) and payload.equals(resource) else None
 
     def _new(self, key: str, file_id: str) -> Target:
         folder, _, title = key.rpartition("/")
@@ -121,11 +134,11 @@ class Writer:
                 raise
         return self._accept(key, resource)
 
-    def _in_doubt(self, swap: tuple[str, str, str], *, doubted: bool) -> bool:
-        """Whether the last answer to this very swap was lost; from now on it is `doubted`."""
+    def _in_doubt(self, write: tuple[str, str, str], *, doubted: bool) -> bool:
+        """Whether the last answer to this very swap or create was lost; from now on it is `doubted`."""
         with self._lock:
-            before = swap in self._doubts
-            (self._doubts.add if doubted else self._doubts.discard)(swap)
+            before = write in self._doubts
+            (self._doubts.add if doubted else self._doubts.discard)(write)
         return before
 
     def _accept(self, key: str, resource: Resource) -> ObjectInfo:

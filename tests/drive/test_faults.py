@@ -70,6 +70,23 @@ def test_a_lost_answer_to_a_create_with_a_given_id_makes_no_twin(drive, emulator
 
 
 @pytest.mark.parametrize("status", [503, 0])
+def test_a_lost_answer_to_a_small_create_sends_no_byte_twice(drive, emulator, status):
+    """The next try asks first; only where nothing was made does the body go out again."""
+    body = b"x" * 500_000
+    drive.put("a/first.json", b"x")
+    emulator.control("reset_log")
+    for name, kind in (("made.bin", "lost"), ("not-made.bin", "answer")):
+        emulator.fault(kind, op="files.insert", status=status or 503)
+        (new_id,) = drive.new_ids(1)
+        with pytest.raises(StoreUnreachableError):
+            drive.put(f"a/{name}", body, store_id=new_id)
+        assert drive.put(f"a/{name}", body, store_id=new_id).id == new_id
+        assert drive.get(f"a/{name}") == body
+    assert emulator.struck("lost")
+    assert 1_500_000 < emulator.log()["bytes_in"] < 1_505_000
+
+
+@pytest.mark.parametrize("status", [503, 0])
 def test_a_lost_answer_to_a_folder_makes_no_twin(drive, emulator, account, status):
     """A folder whose creation was answered by nothing is found again under its id."""
     emulator.fault("lost", op="files.insert", status=status)
@@ -104,6 +121,20 @@ def test_a_reset_in_the_middle_continues_at_the_offset(drive, emulator, big):
     assert emulator.log()["bytes_in"] <= big.stat().st_size + 3 * UNIT + 20_000
     assert content(drive, BIG) == big.read_bytes()
     assert seen == sorted(seen)
+
+
+def test_a_503_in_the_middle_continues_at_the_offset(drive, emulator, big):
+    """Refused at a byte and cut off there: what was kept before it does not go out again. The refusal may be lost in the cut,
+    or leave a dead connection behind for the next question: then it is the second try that continues.
+    """
+    drive.put("a.json", b"x")
+    emulator.control("reset_log")
+    emulator.fault("early", op="upload.put", at_bytes=7 * 1024 * 1024 + 17)
+    RetryStore(drive, wait=lambda _seconds: False).put(BIG, big, transfer=Transfer())
+    assert emulator.struck("early")
+    assert emulator.log()["bytes_in"] <= big.stat().st_size + UNIT + 20_000
+    assert emulator.log()["bytes_lost"] <= UNIT
+    assert content(drive, BIG) == big.read_bytes()
 
 
 def test_a_short_308_is_believed(drive, emulator, big):

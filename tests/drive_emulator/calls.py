@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -60,7 +61,7 @@ class Calls:
         self.sign_in = SignIn(storage)
         self.latency_s = 0.0
         self.stopping = threading.Event()
-        self._lost: set[str] = set()
+        self._lost: set[tuple[str, str]] = set()
 
     def answer(self, op: str, exchange: Exchange) -> Answer:
         if self.latency_s:
@@ -71,6 +72,9 @@ class Calls:
         except DriveError as failure:
             exchange.body.drain()
             answer = failure.answer
+        finally:
+            if op == "upload.put":
+                exchange.lost = self.uploads.lost(exchange)
         return answer
 
     def _strike(self, fault: Fault, op: str, exchange: Exchange) -> Answer:
@@ -79,13 +83,8 @@ class Calls:
             raise Dropped
         if fault.kind == "reset":
             return self._reset(fault, op, exchange)
-        if fault.kind in ("answer", "gone"):
-            if fault.kind == "gone":
-                self.uploads.forget(exchange)
-            elif op == "upload.put" and fault.after_bytes:
-                self.uploads.put(exchange, keep_bytes=fault.after_bytes)
-            exchange.body.drain()
-            return _worded(fault)
+        if fault.kind in ("answer", "early", "gone"):
+            return self._refuse(fault, op, exchange)
         if fault.kind == "short":
             return self.uploads.put(exchange, keep_bytes=fault.keep_bytes)
         if fault.kind == "lost_commit":
@@ -107,14 +106,33 @@ class Calls:
             self.uploads.put(exchange)
         raise Dropped
 
+    def _refuse(self, fault: Fault, op: str, exchange: Exchange) -> Answer:
+        if fault.kind == "early":
+            return self._answer_early(fault, exchange)
+        if fault.kind == "gone":
+            self.uploads.forget(exchange)
+        elif op == "upload.put" and fault.after_bytes:
+            self.uploads.put(exchange, keep_bytes=fault.after_bytes)
+        exchange.body.drain()
+        return _worded(fault)
+
+    def _answer_early(self, fault: Fault, exchange: Exchange) -> Answer:
+        exchange.body.cut_after = fault.after_bytes
+        with contextlib.suppress(Dropped):
+            self.uploads.put(exchange)
+        answer = _worded(fault)
+        return dataclasses.replace(answer, cut_after=len(answer.body))
+
     def _lose_commit(self, fault: Fault, op: str, exchange: Exchange) -> Answer:
         answer = self._call(op, exchange)
         if exchange.parts[0] != "upload" or answer.status != 200 or not answer.body:
             return answer
-        tree = json.loads(answer.body)
-        if tree["id"] in self._lost:
+        with self.storage.lock:
+            file = self.storage.files[json.loads(answer.body)["id"]]
+        name = (file.owner, file.title)
+        if name in self._lost:
             return answer
-        self._lost.add(tree["id"])
+        self._lost.add(name)
         return _worded(fault)
 
     def _spoil(self, exchange: Exchange) -> None:

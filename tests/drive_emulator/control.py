@@ -108,6 +108,21 @@ class Control:
             for f in self.storage.files.values()
         ]
 
+    def do_received(self, account: str) -> int:
+        """How many bytes of an unfinished upload of this account have come; of the one that came furthest."""
+        sessions = self.calls.uploads.sessions.values()
+        return max((s.offset for s in sessions if s.grant.account == account and s.finished is None), default=0)
+
+    def do_forget_account(self, account: str) -> None:
+        """Nothing of what it owned takes space on this disk any more."""
+        for file in [f for f in self.storage.files.values() if f.owner == account]:
+            if file.blob is not None:
+                file.blob.path.unlink(missing_ok=True)
+            del self.storage.files[file.id]
+        sessions = self.calls.uploads.sessions
+        for secret in [secret for secret, s in sessions.items() if s.grant.account == account]:
+            sessions.pop(secret).path.unlink(missing_ok=True)
+
     def do_hide(self, file_id: str, for_s: float) -> None:
         """Lists leave this file out for so long."""
         self.storage.files[file_id].listed_from = time.monotonic() + for_s
@@ -116,10 +131,10 @@ class Control:
         """The user drags it into the trash."""
         self.storage.files[file_id].trashed = True
 
-    def do_corrupt(self, file_id: str, at: int = 0) -> None:
-        """One byte of the content changes; its checksums stay as they were."""
+    def do_corrupt(self, file_id: str, at: int = 0, bit: int = 0) -> None:
+        """One bit of the content changes; its checksums stay as they were. Twice makes it whole again."""
         blob = self.storage.files[file_id].blob
         assert blob is not None
         content = bytearray(blob.path.read_bytes())
-        content[at] ^= 1
+        content[at] ^= 1 << bit
         blob.path.write_bytes(content)

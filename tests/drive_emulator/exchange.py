@@ -85,6 +85,8 @@ class Exchange:
         self.base_url = base_url
         chunked = headers.get("Transfer-Encoding", "") == "chunked"
         length = int(headers.get("Content-Length") or 0)
+        self.lost = 0
+        """Bytes of an upload that came and were not kept."""
         self.body = ChunkedBody(source, 0, link) if chunked else Body(source, length, link)
 
     @property

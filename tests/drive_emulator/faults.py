@@ -7,11 +7,14 @@ expression, after letting `skip` of them pass, `times` times (0 = for ever), eac
     kind       further fields                         what happens
     answer     status, reason, html, retry_after_s    the call is answered with this error and does nothing;
                after_bytes                            an upload keeps so many bytes of this request first
+    early      status, after_bytes                    an upload is answered with this error after so many bytes, and the
+                                                      connection is cut: nothing more is taken
     reset      after_bytes                            the connection is reset after so many bytes of the body (up or down)
     stall      for_s                                  nothing happens for so long, then the connection is cut
     lost       status (0 = reset)                     the call does its work, the client never learns it
     short      keep_bytes                             an upload's content is kept only so far, and the 308 says so
-    lost_commit  status                               what makes or replaces a file does so, once for each, and is answered with an error
+    lost_commit  status                               what makes or replaces a file does so and is answered with an error, once for each
+                                                      name of an account
     gone       status                                 the upload session is forgotten
     wrong_md5                                         the file's md5Checksum is wrong from now on
 """

@@ -29,16 +29,18 @@ class Log:
             self.requests = 0
             self.bytes_in = 0
             self.bytes_out = 0
+            self.bytes_lost = 0
             self.units = 0
             self.by_op: Counter[str] = Counter()
             self.by_status: Counter[str] = Counter()
 
-    def add(self, op: str, status: int, bytes_in: int, bytes_out: int) -> None:
-        """One call; bytes are those of bodies. Status 0: no answer was sent."""
+    def add(self, op: str, status: int, bytes_in: int, bytes_out: int, lost: int = 0) -> None:
+        """One call; bytes are those of bodies, `lost` those of an upload that were not kept. Status 0: no answer was sent."""
         with self._lock:
             self.requests += 1
             self.bytes_in += bytes_in
             self.bytes_out += bytes_out
+            self.bytes_lost += lost
             self.units += units(op)
             self.by_op[op] += 1
             self.by_status[str(status)] += 1
@@ -49,6 +51,7 @@ class Log:
                 "requests": self.requests,
                 "bytes_in": self.bytes_in,
                 "bytes_out": self.bytes_out,
+                "bytes_lost": self.bytes_lost,
                 "units": self.units,
                 "by_op": dict(self.by_op),
                 "by_status": dict(self.by_status),

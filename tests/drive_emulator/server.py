@@ -83,11 +83,11 @@ class Handler(BaseHTTPRequestHandler):
                 as_json({"error": "no such call"}, 404) if op == "unknown" else self.server.calls.answer(op, exchange)
             )
         except _BROKEN:
-            self.server.log.add(op, 0, exchange.body.taken, 0)
+            self.server.log.add(op, 0, exchange.body.taken, 0, exchange.lost)
             self._drop()
             return
         # Counted before it is sent: a client that has its answer finds it in the numbers.
-        self.server.log.add(op, answer.status, exchange.body.taken, answer.sent_bytes)
+        self.server.log.add(op, answer.status, exchange.body.taken, answer.sent_bytes, exchange.lost)
         try:
             self._send(answer)
         except _BROKEN:

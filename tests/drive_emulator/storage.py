@@ -26,6 +26,23 @@ class Blob:
     sha256: str
 
 
+class Hashes:
+    """Of content while it arrives, so that a large file is answered for as soon as its last byte is there."""
+
+    def __init__(self) -> None:
+        self.md5, self.sha256 = hashlib.md5(), hashlib.sha256()
+        self.at = 0
+
+    def take(self, start: int, block: bytes) -> None:
+        """Bytes that were written at `start`. What does not follow on the last ones makes these hashes worthless."""
+        if start != self.at:
+            self.at = -1
+            return
+        self.md5.update(block)
+        self.sha256.update(block)
+        self.at += len(block)
+
+
 @dataclass
 class File:
     id: str
@@ -79,14 +96,14 @@ class Storage:
     def new_blob_path(self) -> Path:
         return Path(self._folder.name) / secrets.token_hex(8)
 
-    def seal(self, path: Path) -> Blob:
-        """The blob of a finished file in `new_blob_path`."""
-        md5, sha256 = hashlib.md5(), hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                md5.update(block)
-                sha256.update(block)
-        return Blob(path, path.stat().st_size, md5.hexdigest(), sha256.hexdigest())
+    def seal(self, path: Path, hashes: Hashes) -> Blob:
+        """The blob of a finished file in `new_blob_path`; it is read where `hashes` are not those of all of it."""
+        if hashes.at != path.stat().st_size:
+            hashes = Hashes()
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    hashes.take(hashes.at, block)
+        return Blob(path, path.stat().st_size, hashes.md5.hexdigest(), hashes.sha256.hexdigest())
 
     def account_of(self, grant: Grant) -> Account:
         return self.accounts.account(grant.account)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
 from pathlib import Path
@@ -16,7 +16,7 @@ from drive_emulator.answers import Answer, DriveError, as_json, not_found
 from drive_emulator.exchange import Dropped, Exchange
 from drive_emulator.fields import select
 from drive_emulator.files import in_its_words
-from drive_emulator.storage import File, Storage
+from drive_emulator.storage import File, Hashes, Storage
 from drive_emulator.v3 import to_v2
 
 UNIT = 256 * 1024
@@ -35,6 +35,7 @@ class Session:
     path: Path
     offset: int = 0
     finished: File | None = None
+    hashes: Hashes = field(default_factory=Hashes)
     requests: int = 0
     """Counts those that brought content: a newer one ends an older one that still drips in."""
 
@@ -91,6 +92,13 @@ class Uploads:
     def forget(self, exchange: Exchange) -> None:
         self.sessions.pop(exchange.query["upload_id"], None)
 
+    def lost(self, exchange: Exchange) -> int:
+        """How many bytes of this request came and are not kept now. What was there before is not lost by coming again."""
+        session = self.sessions.get(exchange.query["upload_id"])
+        start = exchange.span[0] if exchange.span else 0
+        kept = session.offset if session is not None else 0
+        return max(0, exchange.body.taken - max(0, kept - start))
+
     def put(self, exchange: Exchange, *, keep_bytes: int | None = None) -> Answer:
         """Content for a session, or the question how far it came. `keep_bytes`: of this request's content, keep only so much."""
         session = self.session(exchange)
@@ -121,14 +129,16 @@ class Uploads:
                 with self.storage.lock:
                     if session.requests != mine:
                         raise Dropped
-                    file.write(block[: limit - at] if at < limit else b"")
+                    kept = block[: limit - at] if at < limit else b""
+                    file.write(kept)
                     file.flush()
+                    session.hashes.take(at, kept)
                     at = min(at + len(block), limit)
                     session.offset = at if at == total else max(session.offset, at // UNIT * UNIT)
 
     def _commit(self, session: Session, exchange: Exchange) -> Answer:
         storage = self.storage
-        blob = storage.seal(session.path)
+        blob = storage.seal(session.path, session.hashes)
         with storage.lock:
             if session.target is None:
                 session.finished = storage.insert(session.grant, session.body, blob)
