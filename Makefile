@@ -23,7 +23,11 @@ bench: $(VENV)/ready-dev
 	$(BIN)/python bench/run.py
 
 # The long campaigns: minutes per measure, every one with its seed printed.
+# The long campaigns; each prints its seed, and `make test` runs a short slice of each.
 soak: $(VENV)/ready-dev
+	PYTHONPATH=.typelink:tests $(BIN)/python -m interleavings.play --plays 1000
+	PYTHONPATH=.typelink:tests $(BIN)/python -m soak.torn --runs 1000
+	PYTHONPATH=.typelink:tests $(BIN)/python -m soak.kills --kills 300
 	$(BIN)/python bench/drive/run.py --full
 
 # Needs a network: asks pip what an install beside Colab's preinstalled packages would change.
