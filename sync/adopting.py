@@ -19,10 +19,10 @@ from batonpass.sync.foreign import read_position
 from batonpass.sync.handover import Patience
 from batonpass.sync.joining import Joined
 from batonpass.sync.pruning import Keep
-from batonpass.sync.reading import find_run_folder
 from batonpass.sync.settled import Candidate, candidate_of
 from batonpass.sync.snapshots import NotTakenError, commit_held, take_snapshot
 from batonpass.sync.structure import why_not_whole
+from batonpass.sync.twins import find_run
 from batonpass.sync.watch_join import host_of_trainer, join_watched
 
 
@@ -96,7 +96,7 @@ def _existing(path: Path) -> Candidate:
 
 def _refuse_existing_run(store: Store, name: str) -> None:
     try:
-        folder = find_run_folder(store, name)
+        folder = find_run(store, name)
     except RunNotFoundError:
         return
     raise UsageError(f"{name!r} is there already ({folder}); nothing was changed", hint="choose another name")

@@ -79,10 +79,13 @@ def claim(
     store_id: str | None = None,
 ) -> Head:
     """Make `session` the holder and return the new head. HeldElsewhereError when another one lives; ConflictError after many tries."""
+    gone: tuple[str | None, int] | None = None
     for _ in range(_TRIES):
         head, version = read_head(store, folder)
-        if head.holder not in (None, session) and not takeover:
+        if head.holder not in (None, session) and not takeover and (head.holder, head.term) != gone:
             _wait_until_gone(store, folder, head, me, patience)
+            gone = (head.holder, head.term)
+            continue  # the head's version may have changed while we waited, and that alone is no reason to wait again
         wanted = replace(
             head,
             term=head.term + 1,

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from batonpass.core import naming
 from batonpass.core.codec import encode
 from batonpass.core.errors import (
+    AmbiguousRunError,
     ConflictError,
     FormatError,
     HeldElsewhereError,
@@ -31,9 +32,10 @@ from batonpass.sync.handover import Patience, claim, empty_head, join_as_branch
 from batonpass.sync.journal import Journal
 from batonpass.sync.leftovers import ship_leftovers
 from batonpass.sync.local import LocalSession, create_local_session, run_home
-from batonpass.sync.reading import find_run_folder, read_annotations, read_head, read_run_info
+from batonpass.sync.reading import read_annotations, read_head, read_run_info
 from batonpass.sync.root import open_root
 from batonpass.sync.session import SessionWriter
+from batonpass.sync.twins import find_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +144,28 @@ def _find_or_create(store: Store, wanted: Wanted, session: str, *, must_exist: b
     found = _find(store, wanted, must_exist=must_exist)
     if found is not None and not _is_half_created(store, found, must_exist=must_exist):
         return found, read_run_info(store, found), False
-    return _create(store, wanted, session, found)
+    folder, info, created = _create(store, wanted, session, found)
+    counting = _find_again(store, wanted) if created else None
+    if counting is None or counting == folder:
+        return folder, info, created
+    return (
+        counting,
+        read_run_info(store, counting),
+        False,
+    )  # somebody began it at the same time: both of us find that one
+
+
+def _find_again(store: Store, wanted: Wanted) -> str | None:
+    """The run of this name that counts, right after one was created; None where that cannot be told: `ActiveSession` looks again later."""
+    try:
+        return _find(store, wanted, must_exist=False)
+    except AmbiguousRunError:
+        return None
 
 
 def _find(store: Store, wanted: Wanted, *, must_exist: bool) -> str | None:
     try:
-        return find_run_folder(store, wanted.name, run_id=wanted.run_id)
+        return find_run(store, wanted.name, run_id=wanted.run_id)
     except RunNotFoundError:
         if must_exist:
             raise

@@ -61,27 +61,30 @@ def list_run_folders(store: Store) -> list[str]:
     return [f"{naming.RUNS_FOLDER}{name}/" for name in names if naming.parse_run_folder(name)]
 
 
-def find_run_folder(store: Store, wanted: str, *, run_id: str | None = None) -> str:
-    """The folder of the run that `wanted` names: its id, its folder's name, its slug, or the name as typed.
-
-    RunNotFoundError lists what is there; AmbiguousRunError names each run that answers.
-    """
+def matching_folders(store: Store, wanted: str, *, run_id: str | None = None) -> list[str]:
+    """The folders of the runs that answer to `wanted`: an id, a folder's name, a slug, or a name as typed. With `run_id` only that one."""
     found = []
-    folders = list_run_folders(store)
-    for folder in folders:
+    for folder in list_run_folders(store):
         name = folder.removeprefix(naming.RUNS_FOLDER).rstrip("/")
-        parsed = naming.parse_run_folder(name)
-        if parsed is None:
-            continue
-        slug, folder_id = parsed
-        if (run_id is not None and folder_id == run_id) or (
-            (run_id is None and wanted in (name, folder_id, slug))
-            or (run_id is None and slug == naming.slugify(wanted))
-        ):
+        slug, folder_id = naming.parse_run_folder(name) or ("", "")
+        if run_id is not None:
+            answers = folder_id == run_id
+        else:
+            answers = wanted in (name, folder_id, slug) or slug == naming.slugify(wanted)
+        if answers:
             found.append(folder)
+    return found
+
+
+def find_run_folder(store: Store, wanted: str, *, run_id: str | None = None) -> str:
+    """The folder of the one run that answers to `wanted` (see `matching_folders`).
+
+    RunNotFoundError lists what is there; AmbiguousRunError names each run that answers. `sync.twins` knows when a twin does not count.
+    """
+    found = matching_folders(store, wanted, run_id=run_id)
     if len(found) == 1:
         return found[0]
-    names = [f.removeprefix(naming.RUNS_FOLDER).rstrip("/") for f in (found or folders)]
+    names = [f.removeprefix(naming.RUNS_FOLDER).rstrip("/") for f in (found or list_run_folders(store))]
     if found:
         raise AmbiguousRunError(
             f"{len(found)} runs answer to {wanted!r}: {', '.join(names)}",

@@ -20,7 +20,6 @@ from batonpass.sync.joining import Joined, Wanted, join_run
 from batonpass.sync.local import LocalSession, run_home
 from batonpass.sync.machine import describe_host, process_lives, process_mark, versions
 from batonpass.sync.reading import (
-    find_run_folder,
     read_head,
     read_manifest,
     read_root,
@@ -28,6 +27,7 @@ from batonpass.sync.reading import (
     read_run_info,
     read_session,
 )
+from batonpass.sync.twins import find_run
 
 KIND = "watched"
 Content = frozenset[tuple[str, str]]
@@ -65,7 +65,7 @@ def _follows_a_dead_watcher(store: Store, name: str, home: Path, host: Host) -> 
     """The run's holder watched the same living process from this machine, and is gone: its lock is free. UsageError for a run of `start`."""
     try:
         root = read_root(store)
-        folder = find_run_folder(store, name)
+        folder = find_run(store, name)
         info = read_run_info(store, folder)
         if info.kind != KIND:
             raise UsageError(

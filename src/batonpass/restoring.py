@@ -18,11 +18,12 @@ def restore(run: str, *, to: str | Path, store: str | Path | None = None, step: 
     restore into the same folder continues it.
     """
     from batonpass.sync.bringing import bring_back, check_empty  # noqa: PLC0415  # `import batonpass` stays light
-    from batonpass.sync.reading import find_run_folder, read_run  # noqa: PLC0415
+    from batonpass.sync.reading import read_run  # noqa: PLC0415
     from batonpass.sync.root import open_root  # noqa: PLC0415
+    from batonpass.sync.twins import find_run  # noqa: PLC0415
 
     target = Path(to)
     check_empty(target)
     opened, _ = open_for(store)
     open_root(opened, create=False)
-    return bring_back(opened, read_run(opened, find_run_folder(opened, run)), target, step=step, say=print).path
+    return bring_back(opened, read_run(opened, find_run(opened, run)), target, step=step, say=print).path

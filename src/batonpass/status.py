@@ -56,6 +56,10 @@ class RunStatus:
 def describe(status: SessionStatus, *, name: str, goal_steps: int | None, saving: str) -> RunStatus:
     """The session's numbers as the user sees them; `saving` is why the last save failed, or empty."""
     problems = [f"saving: {saving}"] if saving else []
+    if status.twins:
+        problems.append(
+            f"another run of this name exists ({', '.join(status.twins)}): start with run_id= to say which one is meant"
+        )
     for lane in ("beat", "blobs"):
         state = status.lanes[lane]
         if not state["ok"]:

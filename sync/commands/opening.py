@@ -9,11 +9,12 @@ from batonpass.core.errors import NotFoundError, StoreError, UsageError
 from batonpass.core.settings import read_settings
 from batonpass.core.storage import Store
 from batonpass.sync.commands.printing import note
-from batonpass.sync.reading import RunFiles, find_run_folder, read_run
+from batonpass.sync.reading import RunFiles, read_run
 from batonpass.sync.root import open_root
 from batonpass.sync.stores import open_store
 from batonpass.sync.stores.backoff import Backoff
 from batonpass.sync.stores.retry import RetryStore
+from batonpass.sync.twins import find_run
 
 _FIRST_CONTACT = Backoff(first_s=0.5, cap_s=4.0, limit_s=8.0)
 """A store that does not answer at all is reported soon; one that has answered is waited for longer."""
@@ -65,7 +66,7 @@ def open_store_to_write(url: str) -> Store:
 def open_run(args: argparse.Namespace) -> tuple[Store, RunFiles]:
     """The store and everything small of the run that the arguments name."""
     store = open_existing(store_url(args))
-    run = read_run(store, find_run_folder(store, args.run))
+    run = read_run(store, find_run(store, args.run))
     for trouble in run.broken:
         note(f"batonpass: left out: {trouble}")
     return store, run

@@ -1,0 +1,124 @@
+"""Two machines begin one run at the same time while Drive's lists lag: they end on one run, or both runs are kept and offered."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from legs import Leg, host
+
+from batonpass.core.errors import AmbiguousRunError
+from batonpass.sync.reading import list_run_folders, read_run
+from batonpass.sync.root import open_root
+from batonpass.sync.twins import find_run, other_runs
+
+LAG_S = 2.0
+
+
+def poll(condition):
+    waiting = threading.Event()
+    for _ in range(2000):
+        if found := condition():
+            return found
+        waiting.wait(0.01)
+    raise AssertionError("it never came")
+
+
+@pytest.fixture
+def twins(open_drive, emulator, tmp_path):
+    """Two sessions that began "cats" without seeing each other, and a third client to look with."""
+    look = open_drive()
+    open_root(look, create=True)
+    emulator.control("settings", list_lag_s=LAG_S)
+    legs = [Leg(open_drive(), tmp_path / f"home-{n}", on=host(f"machine-{n}")) for n in range(2)]
+    emulator.control("settings", list_lag_s=0)
+    poll(lambda: len(list_run_folders(look)) == 2)
+    assert legs[0].joined.folder != legs[1].joined.folder
+    yield look, *legs
+    for leg in legs:
+        leg.die()
+
+
+def test_where_one_was_trained_a_start_by_name_continues_that_one(twins):
+    look, _, second = twins
+    second.train(3)
+    second.save()
+    assert find_run(look, "cats") == second.joined.folder
+
+
+def test_where_neither_was_trained_everybody_takes_the_older(twins, open_drive):
+    look, first, _ = twins
+    assert find_run(look, "cats") == find_run(open_drive(), "cats") == first.joined.folder
+
+
+def test_where_both_were_trained_both_are_kept_and_offered(twins):
+    look, *legs = twins
+    for leg in legs:
+        leg.train(3)
+        leg.save()
+    with pytest.raises(AmbiguousRunError) as caught:
+        find_run(look, "cats")
+    for leg in legs:
+        assert leg.joined.info.run_id in str(caught.value)
+        assert find_run(look, "cats", run_id=leg.joined.info.run_id) == leg.joined.folder
+        assert [c.step for c in read_run(look, leg.joined.folder).sessions[0].session.checkpoints] == [3]
+
+
+def test_each_creator_looks_again_after_a_minute_and_says_so_once(twins):
+    _, first, second = twins
+    assert not first.active.twins
+    for _ in range(3):
+        first.active._began_at -= 400.0
+        assert first.active.service.publish_now()
+    assert first.active.twins == first.active.status().twins == (second.joined.info.run_id,)
+    assert sum("another run named" in line for line in first.said) == 1
+
+
+def test_it_looks_once_more_at_its_end(twins):
+    from batonpass.core.model import EndKind
+
+    _, first, second = twins
+    first.active.close(EndKind.CLOSED)
+    assert first.active.twins == (second.joined.info.run_id,)
+
+
+def test_a_run_of_another_name_is_no_twin(open_drive, tmp_path):
+    store = open_drive()
+    one = Leg(store, tmp_path / "a", name="cats")
+    two = Leg(store, tmp_path / "b", name="cats-v2")
+    assert other_runs(store, one.joined.folder) == ()
+    one.die()
+    two.die()
+
+
+def test_two_creators_that_see_each_other_share_one_run(open_drive, tmp_path):
+    first = Leg(open_drive(), tmp_path / "a", on=host("machine-1"))
+    second = Leg(open_drive(), tmp_path / "b", on=host("machine-2"), takeover=True)
+    assert first.joined.folder == second.joined.folder
+    assert not second.joined.created
+    first.die()
+    second.die()
+
+
+def test_two_roots_of_one_name_are_one_root(open_drive, emulator, tmp_path):
+    """Both clients make the folder and its mark while neither is listed; afterwards both read one root and find each other's runs."""
+    emulator.control("settings", list_lag_s=LAG_S)
+    stores = [open_drive(), open_drive()]
+    legs = [Leg(store, tmp_path / f"home-{n}", name=f"run-{n}") for n, store in enumerate(stores)]
+    emulator.control("settings", list_lag_s=0)
+    fresh = open_drive()
+    poll(lambda: len(list_run_folders(fresh)) == 2)
+    roots = {open_root(open_drive(), create=False).root_id for _ in range(2)}
+    assert len(roots) == 1
+    for leg in legs:
+        assert read_run(fresh, find_run(fresh, leg.joined.info.name)).info.run_id == leg.joined.info.run_id
+        leg.die()
+
+
+def test_a_start_by_name_converges(twins, open_drive, tmp_path):
+    """The third machine joins the older of two empty ones; it never makes a third."""
+    look, first, _ = twins
+    third = Leg(open_drive(), tmp_path / "third", on=host("machine-3"), takeover=True)
+    assert third.joined.folder == first.joined.folder
+    assert len(list_run_folders(look)) == 2
+    third.die()
