@@ -9,9 +9,18 @@ from datetime import datetime
 from batonpass.core import naming
 from batonpass.core.codec import decode
 from batonpass.core.errors import FormatError, NotFoundError
-from batonpass.core.model import Account, Annotations, Note
+from batonpass.core.model import Account, Annotations, Note, Receipt
 from batonpass.core.storage import Store
-from batonpass.sync.reading import RunFiles, SessionFile, list_run_folders, read_head, read_run_info, read_session
+from batonpass.sync.reading import (
+    RunFiles,
+    SessionFile,
+    list_run_folders,
+    read_head,
+    read_run_info,
+    read_session,
+    want_receipts,
+)
+from batonpass.sync.receipts import read_receipts
 
 LARGEST = 2**63 - 1
 """Counts beyond this are damage: JSON has room for them, arithmetic has not."""
@@ -75,6 +84,7 @@ class Overview:
                 r.files.head_version,
                 r.files.annotations,
                 r.files.broken,
+                r.files.receipts,
                 r.note_keys,
                 *tuple((s.session.id, s.info.version) for s in r.files.sessions),
             )
@@ -136,7 +146,10 @@ def _read_run(store: Store, folder: str, before: RunStory | None, *, deep: bool)
     if deep or before is None:
         annotations = _read_annotations(store, folder, broken)
         notes, keys = _read_notes(store, naming.notes_folder(folder), notes, keys, broken)
-    files = RunFiles(folder, info, head, version, annotations, tuple(sessions), store.now(), tuple(broken))
+    receipts = before.files.receipts if before and not deep else _read_receipts(store, folder, sessions, broken)
+    files = RunFiles(
+        folder, info, head, version, annotations, tuple(sessions), store.now(), tuple(broken), receipts=receipts
+    )
     return RunStory(files, notes, keys)
 
 
@@ -154,6 +167,10 @@ def _read_session(
     if any(abs(n) > LARGEST for n in (*counts, *sizes)):
         raise FormatError("it holds a number that cannot be one", hint="the file may be damaged; it was left as it is")
     return found
+
+
+def _read_receipts(store: Store, folder: str, sessions: list[SessionFile], broken: list[str]) -> tuple[Receipt, ...]:
+    return read_receipts(store, folder, broken) if want_receipts(sessions) else ()
 
 
 def _read_annotations(store: Store, folder: str, broken: list[str]) -> Annotations:
