@@ -97,6 +97,11 @@ def prove_arrival(
     return report
 
 
+def newest_unproven(run: RunFiles) -> str | None:
+    """Key of the checkpoint that a resume would take, where its arrival is not proven."""
+    return next((listing.key for _, listing in _unproven(run, newest_only=True)), None)
+
+
 def _unproven(run: RunFiles, *, newest_only: bool) -> Iterator[tuple[Session, CheckpointListing]]:
     """Those that are only handed over: of the lineage the newest first, then of branches. None that is to go or known to be damaged."""
     sessions = {s.session.id: s.session for s in run.sessions}
