@@ -14,7 +14,7 @@ from enum import StrEnum
 from batonpass.core import naming
 from batonpass.core.arrival import why_not_apart
 from batonpass.core.codec import decode
-from batonpass.core.errors import FormatError, NotFoundError
+from batonpass.core.errors import ConflictError, FormatError, NotFoundError
 from batonpass.core.lineage import resume_candidates
 from batonpass.core.model import CheckpointListing, FileEntry, Manifest, Method, ReceiptEntry, Session
 from batonpass.core.storage import ObjectInfo, Store, Transfer
@@ -139,6 +139,8 @@ class _Prover:
             return verdict.outcome, verdict.detail
         except NotFoundError as error:
             return Outcome.WAITING, f"{error.key or listing.key} is not there yet"
+        except ConflictError as error:
+            return Outcome.WAITING, f"{error.key or listing.key} changed while it was read"
         return Outcome.PROVEN, ""
 
     def _manifest(self, listing: CheckpointListing) -> Manifest:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from legs import Leg, host, leg
+from stores.faults import Fault, FaultyStore
 
 from batonpass.core import naming
 from batonpass.core.codec import decode, encode
+from batonpass.core.errors import ConflictError, StoreUnreachableError
 from batonpass.core.lineage import newest_durable
 from batonpass.core.model import EndKind, Method, Receipt, ReceiptEntry, ResumeRecord
 from batonpass.core.settings import Settings
@@ -384,3 +386,16 @@ def test_the_receipt_is_plain_and_named_by_its_reader(store, first):
     listing = run_of(first).sessions[0].session.checkpoints[0]
     content = hashlib.sha256(store.get(listing.key)).hexdigest()
     assert {e.manifest_sha256 for e in receipt.entries if e.key == listing.key} == {content}
+
+
+def test_a_file_that_changes_while_it_is_read_has_not_arrived_yet(store, first):
+    faulty = FaultyStore(store, [Fault("fetch", make=lambda op: ConflictError("replaced", op=op))])
+    report = prove_arrival(faulty, run_of(first), LAPTOP)
+    assert outcomes(report) == [(20, Outcome.WAITING), (10, Outcome.PROVEN)]
+    assert "changed while it was read" in report.proofs[0].detail
+
+
+def test_a_store_that_does_not_answer_raises_and_is_no_word_about_the_checkpoint(store, first):
+    with pytest.raises(StoreUnreachableError):
+        prove_arrival(FaultyStore(store, [Fault("fetch")]), run_of(first), LAPTOP)
+    assert run_of(first).receipts == ()
