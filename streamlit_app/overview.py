@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from batonpass.core import naming
 from batonpass.core.codec import decode
 from batonpass.core.errors import FormatError, NotFoundError
-from batonpass.core.model import Account, Annotations, Note, Receipt
+from batonpass.core.model import Account, Annotations, Note
 from batonpass.core.storage import Store
-from batonpass.sync.reading import (
-    RunFiles,
-    SessionFile,
-    list_run_folders,
-    read_head,
-    read_run_info,
-    read_session,
-    want_receipts,
-)
-from batonpass.sync.receipts import read_receipts
+from batonpass.sync.arrivals import with_receipts
+from batonpass.sync.reading import RunFiles, SessionFile, list_run_folders, read_head, read_run_info, read_session
 
 LARGEST = 2**63 - 1
 """Counts beyond this are damage: JSON has room for them, arithmetic has not."""
@@ -107,7 +99,8 @@ def read_overview(store: Store, before: Overview | None = None, *, deep: bool = 
     runs = []
     for folder in folders:
         try:
-            runs.append(_read_run(store, folder, known.get(folder), deep=deep))
+            run = _read_run(store, folder, known.get(folder), deep=deep)
+            runs.append(_with_receipts(store, run, known.get(folder), deep=deep))
         except (FormatError, NotFoundError) as error:
             broken.append(f"{folder.removeprefix(naming.RUNS_FOLDER).rstrip('/')}: {error.message}")
     if deep or before is None:
@@ -115,6 +108,13 @@ def read_overview(store: Store, before: Overview | None = None, *, deep: bool = 
     else:
         accounts, broken = before.accounts, [*before.broken, *(b for b in broken if b not in before.broken)]
     return Overview(tuple(runs), accounts, store.now(), tuple(broken))
+
+
+def _with_receipts(store: Store, run: RunStory, before: RunStory | None, *, deep: bool) -> RunStory:
+    """Receipts are looked for by deep readings only; a light one keeps what was known."""
+    if before is not None and not deep:
+        return replace(run, files=replace(run.files, receipts=before.files.receipts))
+    return replace(run, files=with_receipts(store, run.files))
 
 
 def current_notes(notes: Iterable[Note]) -> tuple[Note, ...]:
@@ -146,10 +146,7 @@ def _read_run(store: Store, folder: str, before: RunStory | None, *, deep: bool)
     if deep or before is None:
         annotations = _read_annotations(store, folder, broken)
         notes, keys = _read_notes(store, naming.notes_folder(folder), notes, keys, broken)
-    receipts = before.files.receipts if before and not deep else _read_receipts(store, folder, sessions, broken)
-    files = RunFiles(
-        folder, info, head, version, annotations, tuple(sessions), store.now(), tuple(broken), receipts=receipts
-    )
+    files = RunFiles(folder, info, head, version, annotations, tuple(sessions), store.now(), tuple(broken))
     return RunStory(files, notes, keys)
 
 
@@ -167,10 +164,6 @@ def _read_session(
     if any(abs(n) > LARGEST for n in (*counts, *sizes)):
         raise FormatError("it holds a number that cannot be one", hint="the file may be damaged; it was left as it is")
     return found
-
-
-def _read_receipts(store: Store, folder: str, sessions: list[SessionFile], broken: list[str]) -> tuple[Receipt, ...]:
-    return read_receipts(store, folder, broken) if want_receipts(sessions) else ()
 
 
 def _read_annotations(store: Store, folder: str, broken: list[str]) -> Annotations:

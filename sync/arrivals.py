@@ -1,5 +1,5 @@
-"""Lets a session on a mounted Drive learn that its checkpoints have arrived: it looks for the receipts of others, and for nothing where
-the store proves arrival itself.
+"""Learns from the receipts of others that checkpoints have arrived: the app for its pages, a session on a mounted Drive for its card.
+Where the store proves arrival itself, nothing is looked for.
 """
 
 from __future__ import annotations
@@ -12,9 +12,17 @@ from batonpass.core.arrival import arrived_keys
 from batonpass.core.errors import StoreError
 from batonpass.core.model import CheckpointListing, Session
 from batonpass.core.storage import Store
+from batonpass.sync.reading import RunFiles, want_receipts
 from batonpass.sync.receipts import read_receipts
 
 LOOK_EVERY_S = 60.0
+
+
+def with_receipts(store: Store, run: RunFiles) -> RunFiles:
+    """The run as it was read, and the receipts there are now."""
+    broken = list(run.broken)
+    receipts = read_receipts(store, run.folder, broken) if want_receipts(run.sessions) else ()
+    return replace(run, receipts=receipts, broken=tuple(broken))
 
 
 class Arrivals:
