@@ -203,9 +203,14 @@ def pool_file(folder: str, pool: str) -> str:
     return f"{folder}files/{check_part(pool)}"
 
 
+def receipts_folder(folder: str) -> str:
+    """Folder of what readers have seen arrive, one file per reader."""
+    return f"{folder}receipts/"
+
+
 def receipt_file(folder: str, reader: str) -> str:
     """Key of what one reader has proven."""
-    return f"{folder}receipts/{check_part(reader)}.json"
+    return f"{receipts_folder(folder)}{check_part(reader)}.json"
 
 
 def deletions_folder(folder: str) -> str:

@@ -12,6 +12,7 @@ import streamlit as st
 
 from batonpass.core.settings import read_settings
 from batonpass.streamlit_app.preferences import load_preferences, save_preferences
+from batonpass.streamlit_app.proving import NewestProver
 from batonpass.streamlit_app.repository import Repository
 from batonpass.streamlit_app.sample import write_sample
 from batonpass.sync.stores import open_store
@@ -70,7 +71,8 @@ def repository_of(choice: Choice) -> Repository | None:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _open(url: str, home: str) -> Repository:
     name = hashlib.sha256(url.encode()).hexdigest()[:16]
-    return Repository(lambda: open_store(url), Path(home) / "app-cache" / name)
+    prover = NewestProver(Path(home), wanted=lambda: load_preferences().receipts)
+    return Repository(lambda: open_store(url), Path(home) / "app-cache" / name, prover=prover)
 
 
 @st.cache_resource(max_entries=1, show_spinner="Writing the simulated sample")

@@ -11,6 +11,7 @@ from batonpass.core.codec import decode
 from batonpass.core.errors import FormatError, NotFoundError
 from batonpass.core.model import Account, Annotations, Head, Note
 from batonpass.core.storage import Store
+from batonpass.sync.arrivals import with_receipts
 from batonpass.sync.reading import RunFiles, SessionFile, list_run_folders, read_head, read_run_info, read_session
 
 MAY_MOVE_S = 3600.0
@@ -79,6 +80,7 @@ class Overview:
                 r.files.head_version,
                 r.files.annotations,
                 r.files.broken,
+                r.files.receipts,
                 r.note_keys,
                 *tuple((s.session.id, s.info.version) for s in r.files.sessions),
             )
@@ -102,7 +104,8 @@ def read_overview(store: Store, before: Overview | None = None, *, deep: bool = 
     runs = []
     for folder in folders:
         try:
-            runs.append(_read_run(store, folder, known.get(folder), deep=deep))
+            run = _read_run(store, folder, known.get(folder), deep=deep)
+            runs.append(_with_receipts(store, run, known.get(folder), deep=deep))
         except (FormatError, NotFoundError) as error:
             broken.append(f"{folder.removeprefix(naming.RUNS_FOLDER).rstrip('/')}: {error.message}")
     if deep or before is None:
@@ -110,6 +113,13 @@ def read_overview(store: Store, before: Overview | None = None, *, deep: bool = 
     else:
         accounts, broken = before.accounts, [*before.broken, *(b for b in broken if b not in before.broken)]
     return Overview(tuple(runs), accounts, store.now(), tuple(broken))
+
+
+def _with_receipts(store: Store, run: RunStory, before: RunStory | None, *, deep: bool) -> RunStory:
+    """Receipts are looked for by deep readings only; a light one keeps what was known."""
+    if before is not None and not deep:
+        return replace(run, files=replace(run.files, receipts=before.files.receipts))
+    return replace(run, files=with_receipts(store, run.files))
 
 
 def current_notes(notes: Iterable[Note]) -> tuple[Note, ...]:

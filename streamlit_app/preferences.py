@@ -42,6 +42,8 @@ class Preferences:
     pet: str = "corgi"
     visits: dict[str, Visit] = field(default_factory=dict)
     """By store URL."""
+    receipts: bool = False
+    """Read the newest checkpoints of a mounted Drive in the background and leave receipts: it downloads them."""
     copied_cell: bool = False
     """The first-run cell was shown with a store of the user's own: one tick of the checklist."""
 

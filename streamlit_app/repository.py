@@ -30,6 +30,7 @@ from batonpass.core.snippets.inputs import WheelFile
 from batonpass.core.storage import ABSENT, Store
 from batonpass.streamlit_app.curves import RunCurves, read_curves
 from batonpass.streamlit_app.overview import Overview, RunStory, read_overview
+from batonpass.streamlit_app.proving import NewestProver
 from batonpass.sync.agent import find_agent, put_agent
 from batonpass.sync.reading import read_manifest, read_root
 from batonpass.sync.root import open_root
@@ -73,8 +74,12 @@ class Repository:
         *,
         clock: Callable[[], float] = time.monotonic,
         poll_s: float = POLL_S,
+        prover: NewestProver | None = None,
     ) -> None:
-        """`open_it` opens the store when it is first needed; `cache` is a folder of this store's own, or None to keep nothing."""
+        """`open_it` opens the store when it is first needed; `cache` is a folder of this store's own, or None to keep nothing. `prover`
+        hears of each story that was read.
+        """
+        self.prover = prover
         self._open_it = open_it
         self._cache = cache
         self._clock = clock
@@ -116,6 +121,8 @@ class Repository:
                 self._deep_at = self._clock() if deep else self._deep_at
                 if changed:
                     self._keep_overview(overview)
+                if self.prover is not None:
+                    self.prover.consider(self._opened(), overview)
         return View(self._overview, max(0.0, self._clock() - self._read_at), self._problem)
 
     def segment(self, segment: Segment) -> bytes:

@@ -65,11 +65,11 @@ def read_standing(run: RunStory, now: datetime, *, mount: bool = False) -> RunSt
     ages = {s.session.id: (now - s.info.modified).total_seconds() for s in files.sessions}
     lineage = trace(files.head, sessions)
     session = lineage.links[0].session if lineage.links else None
-    risk = work_at_risk(session) if session else None
+    risk = work_at_risk(session, arrived=files.arrived) if session else None
     return RunStanding(
-        state=run_state(files.head, sessions, ages, mount=mount),
+        state=run_state(files.head, sessions, ages, mount=mount, arrived=files.arrived),
         session=session,
-        candidates=tuple(resume_candidates(files.head, sessions, deleted=files.deleted)),
+        candidates=tuple(resume_candidates(files.head, sessions, deleted=files.deleted, arrived=files.arrived)),
         gaps=lineage.gaps,
         risk_steps=risk.steps if risk else 0,
         risk_s=risk.seconds if risk else 0.0,

@@ -14,6 +14,7 @@ from typing import Any
 from batonpass.core import naming
 from batonpass.core.errors import BatonpassError, HeldElsewhereError
 from batonpass.core.model import CheckpointListing, End, EndKind, GpuSample, Manifest
+from batonpass.sync.arrivals import Arrivals
 from batonpass.sync.gpu import sample_gpus
 from batonpass.sync.handover import Patience, claim, release
 from batonpass.sync.joining import Joined, leave_as_branch
@@ -38,7 +39,7 @@ class SessionStatus:
 
     step: int
     durable: CheckpointListing | None
-    """The newest published checkpoint of this session; handed over only, where `durable.proven` is False."""
+    """The newest published checkpoint of this session; where `durable.proven` is False it is handed over only, and no receipt of it is known."""
     durable_age_s: float | None
     steps_at_risk: int
     seconds_at_risk: float
@@ -83,6 +84,7 @@ class ActiveSession:
         self.released = False
         """The run was let go of (stop button); entering the loop again takes it back."""
         self.mirror = Mirror(joined.store, joined.folder, joined.journal, should_stop=self._stopping.is_set)
+        self._arrivals = Arrivals(joined.store, joined.folder)
         duties = Duties(facts=self._facts, extras=self._samples_so_far, fence=self._look_around, tidy=self._tidy)
         self.service = SyncService(
             joined.writer, self.mirror, duties, every_s=every_s, say=patience.say, stopping=self._stopping
@@ -101,7 +103,8 @@ class ActiveSession:
         """How safe the work is now."""
         facts = self._facts()
         record = self.joined.writer.record
-        durable = self.service.durable
+        newest = self.service.durable
+        durable = self._arrivals.known(newest) if newest else None
         step, trained_s = facts.get("step", record.step), facts.get("trained_s", record.trained_s)
         began = record.resumed_from.step if record.resumed_from else 0
         return SessionStatus(
@@ -208,6 +211,7 @@ class ActiveSession:
         return {"gpu_samples": self._samples}
 
     def _look_around(self) -> None:
+        self._arrivals.look(self.joined.writer.record)
         self._fence()
         if self._looks and time.monotonic() - self._began_at >= self._looks[0]:
             self._looks = self._looks[1:]

@@ -71,12 +71,14 @@ def bring_back(
 def choose(run: RunFiles, step: int | None) -> list[Candidate]:
     """The checkpoints to try, best first: the lineage's, or all of `step` with those of branches last. UsageError: no such step."""
     sessions = [s.session for s in run.sessions]
-    found = resume_candidates(run.head, sessions, deleted=run.deleted)
+    found = resume_candidates(run.head, sessions, deleted=run.deleted, arrived=run.arrived)
     if step is None:
         return found
     every = {c.key: c for c in found}
     for session in sessions:
-        for candidate in resume_candidates(run.head, sessions, deleted=run.deleted, tip=session.id):
+        for candidate in resume_candidates(
+            run.head, sessions, deleted=run.deleted, arrived=run.arrived, tip=session.id
+        ):
             every.setdefault(candidate.key, candidate)
     wanted = [c for c in every.values() if c.step == step]
     if not wanted:

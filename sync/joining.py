@@ -29,6 +29,7 @@ from batonpass.core.metrics.log import MetricLog
 from batonpass.core.model import Head, Host, Root, RunInfo, Session
 from batonpass.core.storage import ABSENT, Store
 from batonpass.sync.handover import Patience, claim, empty_head, join_as_branch
+from batonpass.sync.identity import mark_host
 from batonpass.sync.journal import Journal
 from batonpass.sync.leftovers import ship_leftovers
 from batonpass.sync.local import LocalSession, create_local_session, run_home
@@ -112,7 +113,8 @@ def join_run(
     local, lock = create_local_session(home, root.root_id, info.run_id, session, store_url=store.url, folder=folder)
     log = MetricLog(local.metrics)
     now = datetime.now(UTC)
-    first = record(Session(session, info.run_id, 0, wanted.account, host, started_at=now, heartbeat_at=now))
+    marked = mark_host(host, home, session)
+    first = record(Session(session, info.run_id, 0, wanted.account, marked, started_at=now, heartbeat_at=now))
     ids = store.new_ids(1)
     store_id = ids[0] if ids else None
     writer = SessionWriter(store, folder, first, log.read, store_id=store_id)

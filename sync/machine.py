@@ -65,6 +65,11 @@ def salted_hash(home: Path, text: str) -> str:
     return hashlib.sha256(_salt(home) + text.encode()).hexdigest()[:16]
 
 
+def machine_secret(home: Path) -> str:
+    """A long random text of this home folder, made once. Never stored elsewhere as it is, only in salted hashes."""
+    return _salt(home).hex()
+
+
 def versions() -> dict[str, str]:
     """Package -> version of what matters for an exact resume. Imports nothing: "cuda" and "cudnn" are there only once torch is loaded."""
     found = {"python": platform.python_version()}

@@ -60,7 +60,8 @@ class Pruner:
         asked = [e.key for d in run.deletions if d.by != self._by for e in d.entries if not e.removed]
         done = {e.key for d in run.deletions for e in d.entries if e.removed}
         sessions = [_without(session, done) for session in self._sessions(run)]
-        return plan_retention(run.head, sessions, self._policy, now=self._store.now(), asked=asked)
+        now = self._store.now()
+        return plan_retention(run.head, sessions, self._policy, now=now, asked=asked, arrived=run.arrived)
 
     def prune(self) -> int:
         """Remove what the plan says; returns how many checkpoints went. Any StoreError leaves a state that the next call continues."""

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from batonpass.core import naming
+from batonpass.core.arrival import arrived_keys
 from batonpass.core.codec import decode
 from batonpass.core.errors import AmbiguousRunError, FormatError, NotFoundError, RunNotFoundError
-from batonpass.core.model import Annotations, Deletions, Head, Manifest, Root, RunInfo, Session
+from batonpass.core.model import Annotations, Deletions, Head, Manifest, Receipt, Root, RunInfo, Session
 from batonpass.core.storage import ObjectInfo, Store
+from batonpass.sync.receipts import read_receipts
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,17 @@ class RunFiles:
     """The store's clock when this was read."""
     broken: tuple[str, ...] = field(default=())
     deletions: tuple[Deletions, ...] = field(default=())
+    receipts: tuple[Receipt, ...] = field(default=())
 
     @property
     def deleted(self) -> frozenset[str]:
         """Keys of the manifests that somebody asked to remove or is removing: they do not count as durable."""
         return frozenset(entry.key for each in self.deletions for entry in each.entries)
+
+    @property
+    def arrived(self) -> frozenset[str]:
+        """Keys of the manifests that receipts prove: they count like those that the store itself has proven."""
+        return arrived_keys(self.receipts, (s.session for s in self.sessions))
 
     def session(self, session_id: str) -> SessionFile | None:
         """The file of one session, if it was there."""
@@ -108,7 +116,15 @@ def read_run(store: Store, folder: str) -> RunFiles:
         broken.append(error.message)
     sessions = tuple(_read_sessions(store, folder, head, broken))
     deletions = tuple(_read_deletions(store, folder, broken))
-    return RunFiles(folder, info, head, head_version, annotations, sessions, store.now(), tuple(broken), deletions)
+    receipts = read_receipts(store, folder, broken) if want_receipts(sessions) else ()
+    return RunFiles(
+        folder, info, head, head_version, annotations, sessions, store.now(), tuple(broken), deletions, receipts
+    )
+
+
+def want_receipts(sessions: Iterable[SessionFile]) -> bool:
+    """Whether any checkpoint is only handed over: where the store proves everything, no receipt is looked for."""
+    return any(not listing.proven for seen in sessions for listing in seen.session.checkpoints)
 
 
 def read_run_info(store: Store, folder: str) -> RunInfo:

@@ -61,6 +61,9 @@ def _relocate_session(tree: dict[str, Any], manifests: Mapping[str, str], *, pro
     for listing in listings:
         listing["manifest_sha256"] = manifests.get(listing["manifest_sha256"], listing["manifest_sha256"])
         listing["proven"] = listing["proven"] and proves_arrival
+    if not proves_arrival and tree.get("host", {}).get("marks"):
+        # whoever copies is the writer over there: its cache must not answer in the name of the first writer's machine
+        tree["host"]["marks"] = []
 
 
 def _forget(entries: list[dict[str, Any]], *fields: str) -> None:

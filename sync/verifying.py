@@ -126,7 +126,7 @@ def _metadata_problem(store: Store, folder: str, entry: FileEntry) -> str:
 def _content_problem(store: Store, folder: str, entry: FileEntry, progress: Callable[[int, int], None]) -> str:
     """Reads the bytes; a difference counts when a second reading says the same."""
     for _ in range(2):
-        sink = _HashSink()
+        sink = HashSink()
         try:
             store.fetch(
                 naming.pool_file(folder, entry.pool), sink, store_id=entry.id, transfer=Transfer(on_progress=progress)
@@ -138,13 +138,16 @@ def _content_problem(store: Store, folder: str, entry: FileEntry, progress: Call
     return "its bytes have another sha256 (read twice)"
 
 
-class _HashSink(io.BytesIO):
-    """A file that keeps only the hash of what is written to it."""
+class HashSink(io.BytesIO):
+    """A file that keeps only the hash and the length of what is written to it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sha256 = hashlib.sha256()
+        self.size_bytes = 0
 
     def write(self, data: Any) -> int:
+        """Take the next bytes."""
         self.sha256.update(data)
+        self.size_bytes += len(data)
         return len(data)

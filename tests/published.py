@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from batonpass.core import naming
 from batonpass.core.codec import encode
 from batonpass.core.files import hash_file
 from batonpass.core.model import EndKind, FileEntry, Host, Manifest
-from batonpass.core.settings import Settings
+from batonpass.core.settings import read_settings
 from batonpass.sync.active import ActiveSession
 from batonpass.sync.handover import Patience
 from batonpass.sync.joining import Wanted, join_run
@@ -58,7 +58,7 @@ def joined_session(
     root: Path, home: Path, name: str, *, account: str = "school", process: str | None = None, takeover: bool = False
 ):
     """An open session of a run; a started service that looks often. Left open: the caller closes it."""
-    store = open_store(str(root), Settings(home=home))
+    store = open_store(str(root), replace(read_settings(), home=home))
     host = Host("other", "m1", process or process_mark())
     patience = Patience(lease_s=0.2, say=lambda _line: None)
     wanted = Wanted(name, account=account, goal_steps=10_000, takeover=takeover)

@@ -3,6 +3,7 @@
 from batonpass.core.model.account import Account, Note
 from batonpass.core.model.checkpoint import CheckpointListing, FileEntry, Manifest, TensorEntry
 from batonpass.core.model.machine import Gpu, GpuSample, Host
+from batonpass.core.model.receipt import Method, Receipt, ReceiptEntry
 from batonpass.core.model.run import Annotations, Deletion, Deletions, Head, Root, RunInfo
 from batonpass.core.model.session import End, EndKind, MetricTail, ResumeRecord, Segment, Session
 
@@ -20,8 +21,11 @@ __all__ = [
     "Head",
     "Host",
     "Manifest",
+    "Method",
     "MetricTail",
     "Note",
+    "Receipt",
+    "ReceiptEntry",
     "ResumeRecord",
     "Root",
     "RunInfo",

@@ -50,3 +50,7 @@ class Host:
     cpu_count: int | None = None
     ram_bytes: int | None = None
     disk_free_bytes: int | None = None
+    marks: tuple[str, ...] = ()
+    """What tells, together with the session's id, whether a reader sits on the machine that wrote this session's files here
+    (`core.arrival`): "boot:<hash>", "install:<hash>", "home:<hash>". Empty where nobody noted it.
+    """

@@ -128,7 +128,7 @@ def _offers(active: ActiveSession, run: RunFiles, others: list[Session], skipped
         fresh = newest_local(place, link.session) if place else None
         if fresh is not None:
             yield _local_offer(active.joined.folder, *fresh)
-    for candidate in resume_candidates(head, others, deleted=run.deleted):
+    for candidate in resume_candidates(head, others, deleted=run.deleted, arrived=run.arrived):
         if candidate.passed_over:
             skipped.append(f"step {candidate.step:,} was passed over: {candidate.passed_over}")
             continue

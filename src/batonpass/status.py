@@ -21,7 +21,7 @@ class RunStatus:
     durable_age_s: float | None
     """Seconds since that checkpoint was taken."""
     proven: bool
-    """The store itself answered for every byte of it; False where it was only handed over to a mounted Drive."""
+    """The store itself answered for every byte of it, or another reader's receipt; False where it was only handed over to a mounted Drive."""
     steps_at_risk: int
     seconds_at_risk: float
     """Training time since that checkpoint, in seconds."""

@@ -21,6 +21,7 @@ class Step:
 def first_day_steps(overview: Overview | None, *, reachable: bool, agent_there: bool | None) -> tuple[Step, ...]:
     """The four steps to a first safe checkpoint. `agent_there` is None where it could not be looked up."""
     sessions = [s.session for r in overview.runs for s in r.files.sessions] if overview else []
+    has_receipts = any(r.files.arrived for r in overview.runs) if overview else False
     return (
         Step("The store answers", reachable, "Choose it below or in Settings."),
         Step(
@@ -29,7 +30,7 @@ def first_day_steps(overview: Overview | None, *, reachable: bool, agent_there: 
         Step("A session has sent its first heartbeat", bool(sessions), "Paste the cell into a notebook and run it."),
         Step(
             "A first checkpoint is durable",
-            any(c.proven for s in sessions for c in s.checkpoints),
+            any(c.proven for s in sessions for c in s.checkpoints) or has_receipts,
             "Comes by itself, a few minutes into the training.",
         ),
     )

@@ -21,6 +21,7 @@ def show_checkpoints(page: Page, run: RunStory, standing: RunStanding) -> None:
         st.caption("None yet. The first one comes a few minutes into the training, and this place fills itself.")
         return
     passed_over = {c.key: c.passed_over for c in standing.candidates if c.passed_over}
+    arrived = run.files.arrived
     newest = standing.newest.key if standing.newest else None
     found.sort(key=lambda pair: (pair[1].published_at, pair[1].step), reverse=True)
     rows = [
@@ -30,7 +31,7 @@ def show_checkpoints(page: Page, run: RunStory, standing: RunStanding) -> None:
             "State": f"✖ {plain(passed_over[c.key], limit=60)}"
             if c.key in passed_over
             else DURABLE
-            if c.proven
+            if c.proven or c.key in arrived
             else HANDED_OVER,
             "Size": size(c.size_bytes),
             "Published": local(c.published_at, page.zone),
@@ -42,5 +43,6 @@ def show_checkpoints(page: Page, run: RunStory, standing: RunStanding) -> None:
     ]
     st.dataframe(rows, hide_index=True, alt=f"{len(rows)} checkpoints of {plain(run.name, limit=60)}, newest first")
     st.caption(
-        "Durable: the store's own answer equals the manifest, byte for byte. Handed over: written to a mounted Drive, arrival not proven."
+        "Durable: the store's own answer, or another reader's receipt, equals the manifest, byte for byte. Handed over: written to a mounted Drive, "
+        "arrival not proven; `batonpass verify RUN --receipt` on another computer than the writer's proves it."
     )

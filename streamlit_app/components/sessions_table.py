@@ -35,7 +35,9 @@ def show_sessions(page: Page, run: RunStory) -> None:
                 "Steps": f"{count(leg.began_step)} to {count(s.step)}",
                 "Role": _ROLES[leg.role] + (f": {plain(s.branch, limit=60)}" if s.branch else ""),
                 "Resume": (s.resumed_from.label or "not finished") if s.resumed_from else "began here",
-                "How it stands": _stands(session_state(s, age_s, mount=page.mount).word, leg),
+                "How it stands": _stands(
+                    session_state(s, age_s, mount=page.mount, arrived=run.files.arrived).word, leg
+                ),
                 "Ended with": plain(s.end.detail, limit=120) if s.end else "",
             }
         )

@@ -11,7 +11,7 @@ from batonpass.core.settings import read_settings
 from batonpass.streamlit_app.choice import choose_store, current_choice, look_at_sample, repository_of
 from batonpass.streamlit_app.components.agent_button import show_agent_button
 from batonpass.streamlit_app.components.checklist import first_day_steps, show_checklist
-from batonpass.streamlit_app.components.page import open_page, say_broken
+from batonpass.streamlit_app.components.page import Page, open_page, say_broken
 from batonpass.streamlit_app.components.pet import NO_PET, show_pet
 from batonpass.streamlit_app.components.pet_drawing import COATS, Mood
 from batonpass.streamlit_app.components.space import show_space
@@ -28,6 +28,8 @@ def show() -> None:
         _store()
         _sign_in()
         if page is not None:
+            if page.mount:
+                _receipts(page)
             show_space(page)
             say_broken(page.overview.broken)
     with right:
@@ -97,6 +99,28 @@ def _sign_in() -> None:
             f":material/key: A credential is set ({escaped(kind)}). It is only used for gdrive stores, and never shown."
         )
     st.caption("`batonpass doctor`, in a terminal, asks Google what it really allows.")
+
+
+def _receipts(page: Page) -> None:
+    st.subheader("Proof of arrival", anchor=False)
+    preferences = load_preferences()
+    wanted = st.toggle(
+        "Read each run's newest checkpoint here, as proof that it has arrived",
+        value=preferences.receipts,
+        key="receipts",
+        help="A notebook cannot prove that what it handed to its mounted Drive has arrived. This computer can, by reading it.",
+    )
+    if wanted != preferences.receipts:
+        try:
+            save_preferences(replace(preferences, receipts=wanted))
+        except OSError as error:
+            st.error(f"Could not be remembered: {escaped(error)}")
+    st.caption(
+        "Drive for desktop **downloads the whole checkpoint** for this, often gigabytes, again for each new one. Off unless you switch it on. "
+        "Once in a while by hand: `batonpass verify RUN --receipt`."
+    )
+    if wanted and page.repository.prover is not None and page.repository.prover.says:
+        st.caption(f":material/fact_check: {escaped(page.repository.prover.says, limit=200)}")
 
 
 def _pet() -> None:

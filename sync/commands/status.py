@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -27,8 +28,9 @@ def run(args: argparse.Namespace) -> int:
     store, files = open_run(args)
     ages = {s.session.id: max((files.read_at - s.info.modified).total_seconds(), 0.0) for s in files.sessions}
     mount = not store.properties.proves_arrival
-    state = run_state(files.head, [s.session for s in files.sessions], ages, mount=mount)
-    candidates = resume_candidates(files.head, [s.session for s in files.sessions], deleted=files.deleted)
+    sessions = [s.session for s in files.sessions]
+    state = run_state(files.head, sessions, ages, mount=mount, arrived=files.arrived)
+    candidates = resume_candidates(files.head, sessions, deleted=files.deleted, arrived=files.arrived)
     safe = next((c for c in candidates if not c.passed_over), None)
     if args.json:
         show_json(_tree(store, files, state, safe, candidates, ages))
@@ -53,13 +55,15 @@ def _show(
     show(f"  {_safe_line(safe, now)}")
     holder = files.session(files.head.holder or "")
     if holder is not None:
-        risk = work_at_risk(holder.session)
+        risk = work_at_risk(holder.session, arrived=files.arrived)
         show(f"  at risk: {risk.steps:,} steps, {duration(risk.seconds)} of training")
     if files.sessions:
         show()
         rows = [["session", "account", "where", "state", "step", "heard from", ""]]
         rows += [
-            _session_row(s.session, ages[s.session.id], mount=not store.properties.proves_arrival)
+            _session_row(
+                s.session, ages[s.session.id], mount=not store.properties.proves_arrival, arrived=files.arrived
+            )
             for s in files.sessions
         ]
         show_table(rows)
@@ -80,9 +84,9 @@ def _safe_line(safe: Candidate | None, now: datetime) -> str:
     return f"safe: step {safe.step:,}, taken {ago(safe.listing.created_at, now)} ({proof})"
 
 
-def _session_row(session: Session, age_s: float, *, mount: bool) -> list[str]:
+def _session_row(session: Session, age_s: float, *, mount: bool, arrived: Collection[str]) -> list[str]:
     where = session.host.provider + (f", {session.gpus[0].name}" if session.gpus else "")
-    word = session_state(session, age_s, mount=mount).word
+    word = session_state(session, age_s, mount=mount, arrived=arrived).word
     return [
         session.id,
         session.account,
@@ -117,7 +121,7 @@ def _tree(
 ) -> dict[str, Any]:
     info = files.info
     holder = files.session(files.head.holder or "")
-    risk = work_at_risk(holder.session) if holder else None
+    risk = work_at_risk(holder.session, arrived=files.arrived) if holder else None
     mount = not store.properties.proves_arrival
     return {
         "run": {"id": info.run_id, "name": info.name, "folder": files.folder, "kind": info.kind},
@@ -137,7 +141,7 @@ def _tree(
                 "account": s.session.account,
                 "provider": s.session.host.provider,
                 "gpus": [gpu.name for gpu in s.session.gpus],
-                "state": session_state(s.session, ages[s.session.id], mount=mount).word,
+                "state": session_state(s.session, ages[s.session.id], mount=mount, arrived=files.arrived).word,
                 "step": s.session.step,
                 "started_at": s.session.started_at,
                 "heard_s_ago": round(ages[s.session.id], 3),
