@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from drive_emulator.answers import Answer, as_json
@@ -12,6 +13,7 @@ from drive_emulator.exchange import Exchange
 from drive_emulator.faults import Fault
 from drive_emulator.link import Link
 from drive_emulator.log import Log
+from drive_emulator.temper import TEMPERS
 
 
 class Control:
@@ -66,6 +68,14 @@ class Control:
         if link_bytes_per_s is not None:
             for link in self.links:
                 link.bytes_per_s = link_bytes_per_s
+
+    def do_temper(self, name: str, seed: int = 0, **switches: Any) -> None:
+        """See temper.py; `switches` set single ones otherwise."""
+        self.storage.moods.become(replace(TEMPERS[name], **switches), seed)
+
+    def do_touch(self, file_id: str) -> None:
+        """Somebody changes what is not content: stars it, looks at it, shares it."""
+        self.storage.touch(self.storage.files[file_id])
 
     def do_fault(self, **fields: Any) -> None:
         self.calls.faults.add(Fault(**fields))
