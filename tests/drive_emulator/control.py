@@ -13,6 +13,7 @@ from drive_emulator.exchange import Exchange
 from drive_emulator.faults import Fault
 from drive_emulator.link import Link
 from drive_emulator.log import Log
+from drive_emulator.storm import storm
 from drive_emulator.temper import TEMPERS
 
 
@@ -43,8 +44,28 @@ class Control:
         """Every access token stops working; refresh tokens go on."""
         self.storage.accounts.tokens.clear()
 
-    def do_account(self, email: str, quota_bytes: int) -> None:
-        self.storage.accounts.account(email).quota_bytes = quota_bytes
+    def do_account(
+        self,
+        email: str,
+        quota_bytes: int | None = None,
+        other_bytes: int | None = None,
+        daily_bytes: int | None = None,
+    ) -> None:
+        """What the account may hold, what its mail and photos take of that, and what it may upload until `new_day`."""
+        account = self.storage.accounts.account(email)
+        if quota_bytes is not None:
+            account.quota_bytes = quota_bytes
+        if other_bytes is not None:
+            account.other_bytes = other_bytes
+        if daily_bytes is not None:
+            account.daily_bytes = daily_bytes
+
+    def do_new_day(self, email: str) -> None:
+        self.storage.accounts.account(email).sent_bytes = 0
+
+    def do_empty_trash(self, email: str) -> None:
+        """The user does it by hand."""
+        self.storage.empty_trash(email)
 
     def do_settings(
         self,
@@ -79,6 +100,12 @@ class Control:
 
     def do_fault(self, **fields: Any) -> None:
         self.calls.faults.add(Fault(**fields))
+
+    def do_storm(self, seed: int, count: int = 60, within: int = 6) -> int:
+        """See storm.py. How many faults there are now."""
+        for fault in storm(seed, count, within):
+            self.calls.faults.add(fault)
+        return len(self.calls.faults.faults)
 
     def do_clear_faults(self) -> None:
         self.calls.faults.clear()

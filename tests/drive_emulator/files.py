@@ -138,7 +138,7 @@ def about(exchange: Exchange, storage: Storage, grant: Grant) -> Answer:
             "quotaType": "LIMITED",
             "quotaBytesTotal": str(account.quota_bytes),
             "quotaBytesUsed": str(storage.used(grant.account)),
-            "quotaBytesUsedAggregate": str(storage.used(grant.account)),
+            "quotaBytesUsedAggregate": str(storage.used(grant.account) + account.other_bytes),
             "quotaBytesUsedInTrash": str(storage.used(grant.account, in_trash=True)),
         }
     tree = about_v3(tree) if exchange.version == 3 else tree

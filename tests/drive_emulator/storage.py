@@ -151,8 +151,20 @@ class Storage:
 
     def check_space(self, owner: str, more_bytes: int) -> None:
         account = self.accounts.account(owner)
-        if self.used(owner) + more_bytes > account.quota_bytes:
+        if self.used(owner) + account.other_bytes + more_bytes > account.quota_bytes:
             raise DriveError(403, "quotaExceeded", "The user's Drive storage quota has been exceeded.")
+
+    def check_day(self, uploader: str, more_bytes: int = 0) -> None:
+        """Above the day's limit content is refused in the words of a rate limit; `more_bytes` have come and are counted."""
+        account = self.accounts.account(uploader)
+        if account.sent_bytes >= account.daily_bytes:
+            raise DriveError(403, "userRateLimitExceeded", "User rate limit exceeded.")
+        account.sent_bytes += more_bytes
+
+    def empty_trash(self, owner: str) -> None:
+        for file in [f for f in self.files.values() if f.owner == owner and f.trashed]:
+            if file.id in self.files:
+                self._remove(file)
 
     def check_pace(self, account: str) -> None:
         """Drive makes some two files a second for one user, whatever the quota units say."""
@@ -173,6 +185,8 @@ class Storage:
         self.check_new(grant, body)
         self.check_pace(grant.account)
         self.check_space(grant.account, blob.size if blob else 0)
+        if blob is not None:
+            self.check_day(grant.account, blob.size)
         now = self._next_moment(grant.account)
         root = self.account_of(grant).root_id
         parents = [self.folder_id(grant, p["id"]) or root for p in body.get("parents", [])] or [root]
@@ -204,6 +218,7 @@ class Storage:
         if blob is not None:
             pinned = bool(file.revisions) and file.revisions[-1].pinned
             self.check_space(file.owner, blob.size - (file.blob.size if file.blob and not pinned else 0))
+            self.check_day(grant.account, blob.size)
             revisions.add(file, blob, self.now(), body.get("originalFilename"))
         file.title = body.get("title", file.title)
         file.mime_type = body.get("mimeType", file.mime_type)
@@ -229,8 +244,12 @@ class Storage:
     def delete(self, grant: Grant, file: File) -> None:
         if file.owner != grant.account:
             raise DriveError(403, "insufficientFilePermissions", "The user does not have sufficient permissions")
-        for child in [f for f in self.files.values() if file.id in f.parents]:
-            self.delete(grant, child)
+        self._remove(file)
+
+    def _remove(self, file: File) -> None:
+        """For good, with what lies in it and is its owner's."""
+        for child in [f for f in self.files.values() if file.id in f.parents and f.owner == file.owner]:
+            self._remove(child)
         for blob in [file.blob, *(r.blob for r in file.revisions)]:
             if blob is not None:
                 blob.path.unlink(missing_ok=True)

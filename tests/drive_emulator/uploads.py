@@ -78,6 +78,7 @@ class Uploads:
         with self.storage.lock:
             if target is None:
                 self.storage.check_new(grant, body)
+            self.storage.check_day(grant.account)
             owner = self.storage.files[target].owner if target else grant.account
             self.storage.check_space(owner, int(exchange.headers.get("X-Upload-Content-Length") or 0))
             secret = "AEnB2U-session-" + secrets.token_urlsafe(24)
