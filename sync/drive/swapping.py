@@ -19,7 +19,6 @@ from batonpass.sync.drive.pydrive import PyDrive
 from batonpass.sync.drive.resources import Resource, version_of
 from batonpass.sync.drive.upload import MULTIPART_BYTES, Target, upload
 
-_NEVER: Final = '"batonpass/never"'
 _TRIES: Final = 8
 _HINT: Final = "read it again, then decide"
 
@@ -32,6 +31,7 @@ class Swapper:
         self._drive = drive
         self._honoured: bool | None = None
         self._etags: dict[str, tuple[str, str]] = {}
+        self._swapped: set[str] = set()
         self._doubts: set[tuple[str, str, str]] = set()
         self._lock = threading.Lock()
 
@@ -42,7 +42,7 @@ class Swapper:
 
     def read(self, file_id: str) -> bytes | None:
         """The current content of a small file, where the head may for a moment be a write that came too late; None where it is not."""
-        if self._honoured is not False or file_id not in self._etags:
+        if self._honoured is not False or file_id not in self._swapped:
             return None
         return self._content(file_id, self._history(file_id).current.id)
 
@@ -52,6 +52,7 @@ class Swapper:
         An answer lost earlier is recognised by the bytes that this call left there.
         """
         mine = (file_id, expect, payload.digest.md5)
+        self._swapped.add(file_id)
         try:
             for _ in range(_TRIES):
                 found = self._etag(mine, payload)
@@ -85,7 +86,7 @@ class Swapper:
         file_id, expect, md5 = mine
         ask = self._honoured is None and transfer.token is None and payload.size_bytes <= MULTIPART_BYTES
         metadata = {} if self._honoured else {"originalFilename": mark_after(expect, md5)}
-        target = Target(metadata, file_id, _NEVER if ask else etag)
+        target = Target(metadata, file_id, _another(etag) if ask else etag)
         try:
             resource = upload(
                 self._http, target, payload, Transfer(should_stop=transfer.should_stop) if ask else transfer
@@ -109,6 +110,7 @@ class Swapper:
         """The swap is written. Where Drive did not see to the order, look who was first; who was not puts back what it replaced."""
         file_id = mine[0]
         if not self._honoured:
+            self._doubt(mine, doubted=True)  # written, but not known to count: the next try looks again
             history = self._mend(file_id)
             if version_of(resource) not in history.accepted:
                 raise ConflictError("somebody else wrote here at the same moment", hint=_HINT)
@@ -128,7 +130,7 @@ class Swapper:
 
     def _history(self, file_id: str) -> History:
         fields = "items(id,modifiedDate,md5Checksum,originalFilename)"
-        tree = self._ask(f"{file_id}/revisions?fields={fields}").json()
+        tree = self._ask(f"{file_id}/revisions?maxResults=1000&fields={fields}").json()
         revisions = read_revisions(tree["items"])
         if not revisions:
             raise StoreUnreachableError("Google Drive tells of no revision", hint="nothing to do: it is tried again")
@@ -147,3 +149,8 @@ class Swapper:
         """Whether the last answer to this very swap was lost."""
         with self._lock:
             (self._doubts.add if doubted else self._doubts.discard)(swap)
+
+
+def _another(etag: str) -> str:
+    """An etag that is well formed and not this one."""
+    return f'{etag[:-2]}{"B" if etag[-2:-1] == "A" else "A"}"'

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -90,9 +91,10 @@ class GDriveStore:
         """The content of a small object."""
         check_key(key)
         file_id = store_id or self._tree.known(key)
-        current = self._writer.read(file_id) if file_id is not None else None
-        if current is not None:
-            return current
+        with suppress(NotFoundError):  # a known id may be gone: then the key is looked for below
+            current = self._writer.read(file_id) if file_id is not None else None
+            if current is not None:
+                return current
         to = io.BytesIO()
         self._fetch(key, to, store_id, 0, Transfer())
         return to.getvalue()

@@ -144,6 +144,18 @@ def test_without_the_look_afterwards_an_entry_would_be_lost(drive, open_drive, e
     assert open_drive().get(HEAD) == b"too late"
 
 
+def test_a_look_afterwards_that_fails_is_made_up_for(drive, emulator):
+    """The write went through and nobody could say whether it counts: the same swap again finds its own bytes, and no conflict."""
+    emulator.control("temper", name="kind", media_if_match=False)
+    version = drive.put(HEAD, b"one", expect=drive.put(HEAD, b"zero").version).version
+    emulator.fault("answer", op="revisions.list", status=503)
+    with pytest.raises(StoreUnreachableError):
+        drive.put(HEAD, b"two", expect=version)
+    info = drive.put(HEAD, b"two", expect=version)
+    assert drive.get(HEAD) == b"two"
+    assert drive.put(HEAD, b"three", expect=info.version)
+
+
 def test_a_client_reads_its_own_writes_while_lists_lag(drive, emulator, account):
     """What this client made is in its lists, is not made twice, and can be deleted, though no list of Drive shows it."""
     emulator.control("settings", list_lag_s=3600)
