@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,8 @@ from batonpass.core import naming
 from batonpass.core.codec import decode, encode
 from batonpass.core.errors import ConflictError, StoreUnreachableError
 from batonpass.core.model import Head
-from batonpass.core.storage import ABSENT, Store
+from batonpass.core.storage import ABSENT, Store, Transfer
+from batonpass.sync.drive.payload import Payload
 from batonpass.sync.handover import Patience, claim, empty_head, join_as_branch, release
 from batonpass.sync.reading import read_head
 
@@ -188,6 +190,26 @@ def test_a_session_that_keeps_less_is_followed(drive, emulator, tmp_path):
     assert emulator.log()["by_status"]["308"] >= 1
 
 
+def test_a_broken_download_goes_on_although_the_etag_has_moved(drive, emulator, tmp_path):
+    """Somebody stars the file while its reader's connection is broken: the content is the same, so it is not read again."""
+    body = bytes(range(256)) * 4 * 1024 * 9
+    (tmp_path / "big").write_bytes(body)
+    file_id = drive.put(BIG, tmp_path / "big").id
+    emulator.fault("reset", op="media.get", after_bytes=4_000_000)
+    told: list[int] = []
+
+    def touch(at: int, _end: int) -> None:
+        if not told:
+            emulator.control("touch", file_id=file_id)
+        told.append(at)
+
+    to = io.BytesIO()
+    emulator.control("reset_log")
+    drive.fetch(BIG, to, transfer=Transfer(on_progress=touch))
+    assert to.getvalue() == body
+    assert emulator.log()["by_op"] == {"media.get": 2, "files.get": 2}
+
+
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_second_user_of_the_same_client(drive, open_drive, drive_settings, emulator, shared):
     """Whether drive.file shows what was shared is Drive's to say; a root that is not visible is said to be missing, not empty."""
@@ -247,8 +269,5 @@ def _write_over(store, emulator, start, body: bytes) -> None:
 
 
 def _sent(store, emulator, start, body: bytes):
-    from batonpass.core.storage import Transfer
-    from batonpass.sync.drive.payload import Payload
-
     payload = Payload(body, HEAD)
     return store._writer._swapper._send((start.id, start.version, payload.digest.md5), payload, '"x"', Transfer())
