@@ -1,5 +1,5 @@
 # One command each, the same by hand and in CI. A fresh machine needs Python 3.11 or newer (on Debian: apt install python3-venv), nothing else.
-.PHONY: demo test check bench soak pictures check-colab clean
+.PHONY: demo test test-live check bench soak pictures check-colab clean
 
 # The first Python that really runs and is new enough: a version manager's stand-in for one that is not switched on does not.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -12,6 +12,11 @@ demo: $(VENV)/ready-demo
 
 test: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
+
+# Needs a network and BATONPASS_DRIVE_TOKEN: the store contract on one's own Google Drive, in a folder that is removed afterwards.
+test-live: $(VENV)/ready-dev
+	@test -n "$$BATONPASS_DRIVE_TOKEN" || echo "Skipped: BATONPASS_DRIVE_TOKEN is not set. Run batonpass login and put what it writes there."
+	@test -z "$$BATONPASS_DRIVE_TOKEN" || $(BIN)/python -m pytest -q -rs --timeout 900 tests/live/drive_contract.py
 
 check: $(VENV)/ready-dev
 	$(BIN)/ruff check .

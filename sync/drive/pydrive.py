@@ -22,7 +22,7 @@ from batonpass.sync.sign_in import TIMEOUT_S, Credential
 
 FOLDER_TYPE = "application/vnd.google-apps.folder"
 FIELDS = (
-    "id,title,mimeType,etag,fileSize,md5Checksum,sha256Checksum,createdDate,modifiedDate,"
+    "id,title,mimeType,etag,headRevisionId,fileSize,md5Checksum,sha256Checksum,createdDate,modifiedDate,"
     "labels(trashed),parents(id),ownedByMe,owners(displayName)"
 )
 """What we ask of every file."""

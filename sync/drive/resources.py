@@ -18,13 +18,18 @@ def info_of(key: str, resource: Resource) -> ObjectInfo:
     return ObjectInfo(
         key,
         int(resource.get("fileSize", 0)),
-        str(resource["etag"]),
+        version_of(resource),
         datetime.fromisoformat(resource["modifiedDate"]).astimezone(UTC),
         id=str(resource["id"]),
         md5=resource.get("md5Checksum"),
         sha256=resource.get("sha256Checksum"),
         owner=owners[0].get("displayName"),
     )
+
+
+def version_of(resource: Resource) -> str:
+    """What changes with the content and only with it: the head's revision. The etag also changes when somebody looks at a file."""
+    return str(resource.get("headRevisionId") or resource["etag"])
 
 
 def check_object(key: str, resource: Resource) -> Resource:

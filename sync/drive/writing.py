@@ -1,7 +1,7 @@
 """How an object gets onto Drive: which call a `put` becomes, and what its answer, or the lack of one, means.
 
 Every create carries an id that Drive gave out before, so a lost answer becomes "409, already there" at the next try and never a twin.
-Compare-and-swap is v2's If-Match; Drive has none for creation, so a creator looks again and the one that does not count takes back its own.
+Compare-and-swap is in `swapping.py`; Drive has none for creation, so a creator looks again and the one that does not count takes back its own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from batonpass.sync.drive.ids import Ids
 from batonpass.sync.drive.payload import Payload
 from batonpass.sync.drive.pydrive import PyDrive
 from batonpass.sync.drive.resources import Resource, check_object, info_of
+from batonpass.sync.drive.swapping import Swapper
 from batonpass.sync.drive.tree import Tree, age
 from batonpass.sync.drive.upload import Target, upload
 
@@ -29,6 +30,7 @@ class Writer:
         self._drive = drive
         self._ids = ids
         self._tree = tree
+        self._swapper = Swapper(http, drive)
         self._doubts: set[tuple[str, str, str]] = set()
         self._lock = threading.Lock()
 
@@ -76,6 +78,7 @@ class Writer:
             self._tree.forget(key)  # a folder above it is gone
             raise
         self._ids.settle(key)
+        self._tree.created(key, file_id)
         info = self._accept(key, resource)
         if only_new:
             self._yield_to_older(key, resource)
@@ -114,34 +117,34 @@ class Writer:
             raise ConflictError(f"{key} was created by somebody else at the same time", hint="read it, then decide")
 
     def _swap(self, key: str, payload: Payload, expect: str, store_id: str | None, transfer: Transfer) -> ObjectInfo:
-        """Replace exactly the version `expect`. An answer lost earlier is recognised by the bytes that this call left there."""
+        """Replace exactly the version `expect`."""
         file_id = store_id or self._tree.known(key) or next((str(r["id"]) for r in self._tree.find(key)), None)
         if file_id is None:
             raise ConflictError(f"{key} is not there", hint="read it again, then decide")
-        mine = (key, expect, payload.digest.md5)
-        doubted = self._in_doubt(mine, doubted=False)
         try:
-            resource = upload(self._http, Target({}, file_id, expect), payload, transfer)
-        except StoreUnreachableError:
-            self._in_doubt(mine, doubted=True)
-            raise
+            resource = self._swapper.swap(key, payload, expect, file_id, transfer)
         except NotFoundError:
             self._tree.forget(key)
             raise ConflictError(f"{key} is no longer there", hint="read it again, then decide") from None
-        except ConflictError:
-            resource = self._drive.get(file_id) if doubted else {}
-            if not payload.equals(resource):
-                raise
         return self._accept(key, resource)
 
     def _in_doubt(self, write: tuple[str, str, str], *, doubted: bool) -> bool:
-        """Whether the last answer to this very swap or create was lost; from now on it is `doubted`."""
+        """Whether the last answer to this very create was lost; from now on it is `doubted`."""
         with self._lock:
             before = write in self._doubts
             (self._doubts.add if doubted else self._doubts.discard)(write)
         return before
 
+    def read(self, file_id: str) -> bytes | None:
+        """The content of a small file where that is not simply what the head holds; None otherwise."""
+        return self._swapper.read(file_id)
+
+    def saw(self, resource: Resource) -> None:
+        """What Drive says about a file now: a swap that expects this version needs no question."""
+        self._swapper.saw(resource)
+
     def _accept(self, key: str, resource: Resource) -> ObjectInfo:
         """Take what Drive says about a written object. NotFoundError, every time, while the user has it in the trash."""
         self._tree.remember(key, str(resource["id"]))
+        self.saw(resource)
         return info_of(key, check_object(key, resource))

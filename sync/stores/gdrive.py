@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -88,6 +89,12 @@ class GDriveStore:
     @translated("get")
     def get(self, key: str, *, store_id: str | None = None) -> bytes:
         """The content of a small object."""
+        check_key(key)
+        file_id = store_id or self._tree.known(key)
+        with suppress(NotFoundError):  # a known id may be gone: then the key is looked for below
+            current = self._writer.read(file_id) if file_id is not None else None
+            if current is not None:
+                return current
         to = io.BytesIO()
         self._fetch(key, to, store_id, 0, Transfer())
         return to.getvalue()
@@ -102,12 +109,12 @@ class GDriveStore:
     @translated("stat")
     def stat(self, key: str, *, store_id: str | None = None) -> ObjectInfo:
         """What Drive says about one object, with the checksums that Drive itself has computed (5 quota units by id)."""
-        return info_of(key, self._look(key, store_id))
+        return self._info(key, self._look(key, store_id))
 
     @translated("checksum")
     def checksum(self, key: str, *, store_id: str | None = None) -> ObjectInfo:
         """The same answer as `stat`: Drive always knows the md5 of what it holds."""
-        return info_of(key, self._look(key, store_id))
+        return self._info(key, self._look(key, store_id))
 
     @translated("list")
     def list_objects(self, prefix: str) -> list[ObjectInfo]:
@@ -126,13 +133,16 @@ class GDriveStore:
                     found[key] = info_of(key, resource)
                     self._tree.remember(key, str(resource["id"]))
             waiting += [(name, tuple(twins)) for name, twins in below.items()]
+        found |= {key: info_of(key, resource) for key, resource in self._tree.unlisted(path, set(found))}
         return [found[key] for key in sorted(found)]
 
     @translated("list")
     def list_folders(self, prefix: str) -> list[str]:
         """The folders directly under a folder, sorted."""
-        ids = self._tree.folder(check_prefix(prefix).rstrip("/"), fresh=True)
-        return sorted({str(r["title"]) for r in self._tree.children(ids) if r["mimeType"] == FOLDER_TYPE})
+        path = check_prefix(prefix).rstrip("/")
+        ids = self._tree.folder(path, fresh=True)
+        names = {str(r["title"]) for r in self._tree.children(ids) if r["mimeType"] == FOLDER_TYPE}
+        return sorted(names.union(self._tree.unlisted_folders(path, names)))
 
     @translated("delete")
     def delete(self, key: str, *, store_id: str | None = None) -> None:
@@ -178,6 +188,10 @@ class GDriveStore:
                 self._tree.forget(key)
         found = self._first(key)
         return download(self._http, str(found["id"]), to, key=key, offset=offset, transfer=transfer)
+
+    def _info(self, key: str, resource: Resource) -> ObjectInfo:
+        self._writer.saw(resource)
+        return info_of(key, resource)
 
     def _look(self, key: str, store_id: str | None) -> Resource:
         check_key(key)

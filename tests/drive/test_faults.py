@@ -278,7 +278,7 @@ def test_a_scope_that_is_too_narrow_is_a_sign_in_error(open_drive, drive_setting
 
 def test_an_answer_lost_after_a_swap_is_recognised(drive, emulator, open_drive):
     """The swap was done, its answer lost: repeating it is a success, not a conflict with oneself."""
-    version = drive.put(HEAD, b"one").version
+    version = drive.put(HEAD, b"one", expect=drive.put(HEAD, b"zero").version).version
     emulator.fault("lost", op="files.update")
     with pytest.raises(StoreUnreachableError):
         drive.put(HEAD, b"two", expect=version)
@@ -289,7 +289,7 @@ def test_an_answer_lost_after_a_swap_is_recognised(drive, emulator, open_drive):
 def test_another_writer_between_is_still_a_conflict(drive, emulator, open_drive):
     """The swap's answer was lost, and somebody else wrote since: that is a conflict."""
     other = open_drive()
-    version = drive.put(HEAD, b"one").version
+    version = drive.put(HEAD, b"one", expect=drive.put(HEAD, b"zero").version).version
     emulator.fault("lost", op="files.update")
     with pytest.raises(StoreUnreachableError):
         drive.put(HEAD, b"two", expect=version)

@@ -14,6 +14,8 @@ from batonpass.sync.stores import open_store
 from batonpass.sync.stores.backoff import Backoff
 from batonpass.sync.stores.retry import RetryStore
 
+pytestmark = pytest.mark.usefixtures("temper")
+
 
 @pytest.fixture
 def home(tmp_path):

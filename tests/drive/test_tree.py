@@ -101,9 +101,9 @@ def test_two_clients_race_for_one_version(open_drive):
 
 
 def test_nothing_is_listed_on_the_hot_path(drive, emulator):
-    """A session's update, a look at it and a new blob cost one request each, once the folders are known."""
+    """A session's update, a look at it and a new blob cost one request each, once the folders are known, and that conditions hold."""
     (blob_id, warm) = drive.new_ids(2)
-    drive.put(HEAD, b"1")
+    drive.put(HEAD, b"1", expect=drive.put(HEAD, b"0").version)
     drive.put("runs/cats-1f2e3d4c/files/warm.bin", b"x", store_id=warm)
     emulator.control("reset_log")
     version = drive.put(HEAD, b"2").version

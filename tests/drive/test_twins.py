@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 from legs import Leg, host
 
@@ -12,16 +10,7 @@ from batonpass.sync.reading import list_run_folders, read_run
 from batonpass.sync.root import open_root
 from batonpass.sync.twins import find_run, other_runs
 
-LAG_S = 2.0
-
-
-def poll(condition):
-    waiting = threading.Event()
-    for _ in range(2000):
-        if found := condition():
-            return found
-        waiting.wait(0.01)
-    raise AssertionError("it never came")
+LAG_S = 3600.0
 
 
 @pytest.fixture
@@ -32,7 +21,8 @@ def twins(open_drive, emulator, tmp_path):
     emulator.control("settings", list_lag_s=LAG_S)
     legs = [Leg(open_drive(), tmp_path / f"home-{n}", on=host(f"machine-{n}")) for n in range(2)]
     emulator.control("settings", list_lag_s=0)
-    poll(lambda: len(list_run_folders(look)) == 2)
+    emulator.control("reveal")
+    assert len(list_run_folders(look)) == 2
     assert legs[0].joined.folder != legs[1].joined.folder
     yield look, *legs
     for leg in legs:
@@ -106,8 +96,9 @@ def test_two_roots_of_one_name_are_one_root(open_drive, emulator, tmp_path):
     stores = [open_drive(), open_drive()]
     legs = [Leg(store, tmp_path / f"home-{n}", name=f"run-{n}") for n, store in enumerate(stores)]
     emulator.control("settings", list_lag_s=0)
+    emulator.control("reveal")
     fresh = open_drive()
-    poll(lambda: len(list_run_folders(fresh)) == 2)
+    assert len(list_run_folders(fresh)) == 2
     roots = {open_root(open_drive(), create=False).root_id for _ in range(2)}
     assert len(roots) == 1
     for leg in legs:

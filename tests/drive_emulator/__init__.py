@@ -6,6 +6,9 @@
     uploads.py    resumable sessions                            answers.py    answers and errors as Google words them
     files.py, media.py, sign_in.py                              one group of calls each
     v3.py         the words of v3 over the same files       tls.py, link.py   HTTPS as a proxy; how fast the wire is
+    temper.py     what the real Drive may do, one way or the other
+    revisions.py  older contents, and what they cost
+    storm.py      many faults at once, from a seed
     faults.py     what goes wrong, when it is told to           control.py    how a test tells it to
 
 It keeps contents in a temporary folder, so that large files cost no memory, and forgets everything when it stops.

@@ -16,6 +16,10 @@ READ = "https://www.googleapis.com/auth/drive.readonly"
 class Account:
     email: str
     quota_bytes: int = 15 << 30
+    other_bytes: int = 0
+    daily_bytes: int = 750 << 30
+    sent_bytes: int = 0
+    """Content taken since the day began. Once it is `daily_bytes`, content is refused and everything else goes on."""
     root_id: str = field(default_factory=lambda: "0A" + secrets.token_urlsafe(12))
 
     @property

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from drive_emulator import files, media
+from drive_emulator import files, media, revisions
 from drive_emulator.accounts import Grant
 from drive_emulator.answers import Answer, DriveError, error, html_page
 from drive_emulator.exchange import Dropped, Exchange
@@ -36,10 +36,20 @@ _ROUTES = (
     ("PUT|PATCH", r"/drive/v2/files/[^/]+", "files.update"),
     ("DELETE", r"/drive/v2/files/[^/]+", "files.delete"),
     ("POST", r"/drive/v2/files/[^/]+/(un)?trash", "files.trash"),
+    ("GET", r"/drive/v2/files/[^/]+/revisions", "revisions.list"),
+    ("PUT|PATCH", r"/drive/v2/files/[^/]+/revisions/[^/]+", "revisions.update"),
     ("GET", r"/drive/v2/files/[^/]+/permissions", "permissions.list"),
     ("POST", r"/drive/v2/files/[^/]+/permissions", "permissions.insert"),
 )
-_READS = {"about.get", "files.generateIds", "files.list", "media.get", "files.get", "permissions.list"}
+_READS = {
+    "about.get",
+    "files.generateIds",
+    "files.list",
+    "media.get",
+    "files.get",
+    "permissions.list",
+    "revisions.list",
+}
 
 
 def name_call(exchange: Exchange) -> str | None:
@@ -177,5 +187,7 @@ _CALLS: dict[str, Callable[[Exchange, Storage, Grant], Answer]] = {
     "files.trash": files.set_trash,
     "media.get": media.download,
     "permissions.list": files.permissions,
+    "revisions.list": revisions.listing,
+    "revisions.update": revisions.change,
     "permissions.insert": files.add_permission,
 }

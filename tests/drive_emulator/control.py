@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from drive_emulator.answers import Answer, as_json
@@ -12,6 +13,8 @@ from drive_emulator.exchange import Exchange
 from drive_emulator.faults import Fault
 from drive_emulator.link import Link
 from drive_emulator.log import Log
+from drive_emulator.storm import storm
+from drive_emulator.temper import TEMPERS
 
 
 class Control:
@@ -41,8 +44,28 @@ class Control:
         """Every access token stops working; refresh tokens go on."""
         self.storage.accounts.tokens.clear()
 
-    def do_account(self, email: str, quota_bytes: int) -> None:
-        self.storage.accounts.account(email).quota_bytes = quota_bytes
+    def do_account(
+        self,
+        email: str,
+        quota_bytes: int | None = None,
+        other_bytes: int | None = None,
+        daily_bytes: int | None = None,
+    ) -> None:
+        """What the account may hold, what its mail and photos take of that, and what it may upload until `new_day`."""
+        account = self.storage.accounts.account(email)
+        if quota_bytes is not None:
+            account.quota_bytes = quota_bytes
+        if other_bytes is not None:
+            account.other_bytes = other_bytes
+        if daily_bytes is not None:
+            account.daily_bytes = daily_bytes
+
+    def do_new_day(self, email: str) -> None:
+        self.storage.accounts.account(email).sent_bytes = 0
+
+    def do_empty_trash(self, email: str) -> None:
+        """The user does it by hand."""
+        self.storage.empty_trash(email)
 
     def do_settings(
         self,
@@ -67,8 +90,22 @@ class Control:
             for link in self.links:
                 link.bytes_per_s = link_bytes_per_s
 
+    def do_temper(self, name: str, seed: int = 0, **switches: Any) -> None:
+        """See temper.py; `switches` set single ones otherwise."""
+        self.storage.moods.become(replace(TEMPERS[name], **switches), seed)
+
+    def do_touch(self, file_id: str) -> None:
+        """Somebody changes what is not content: stars it, looks at it, shares it."""
+        self.storage.touch(self.storage.files[file_id])
+
     def do_fault(self, **fields: Any) -> None:
         self.calls.faults.add(Fault(**fields))
+
+    def do_storm(self, seed: int, count: int = 60, within: int = 6) -> int:
+        """See storm.py. How many faults there are now."""
+        for fault in storm(seed, count, within):
+            self.calls.faults.add(fault)
+        return len(self.calls.faults.faults)
 
     def do_clear_faults(self) -> None:
         self.calls.faults.clear()
@@ -126,6 +163,11 @@ class Control:
     def do_hide(self, file_id: str, for_s: float) -> None:
         """Lists leave this file out for so long."""
         self.storage.files[file_id].listed_from = time.monotonic() + for_s
+
+    def do_reveal(self) -> None:
+        """Lists have caught up: nothing is left out any more."""
+        for file in self.storage.files.values():
+            file.listed_from = 0.0
 
     def do_trash(self, file_id: str) -> None:
         """The user drags it into the trash."""

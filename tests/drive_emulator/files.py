@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from drive_emulator.answers import Answer, as_json
 from drive_emulator.exchange import Exchange
 from drive_emulator.fields import select
 from drive_emulator.query import Query
+from drive_emulator.revisions import bytes_used
 from drive_emulator.storage import FOLDER, File, Storage
 from drive_emulator.v3 import about as about_v3
 from drive_emulator.v3 import from_v2
@@ -40,10 +40,10 @@ def resource(storage: Storage, grant: Grant, file: File, base_url: str) -> dict[
     if file.blob is not None:
         tree |= {
             "fileSize": str(file.blob.size),
-            "quotaBytesUsed": str(file.blob.size),
+            "quotaBytesUsed": str(bytes_used(file)),
             "md5Checksum": file.blob.md5,
             "sha256Checksum": file.blob.sha256,
-            "headRevisionId": f"r{file.version}",
+            "headRevisionId": file.revisions[-1].id,
             "downloadUrl": f"{base_url}drive/v2/files/{file.id}?alt=media&source=downloadUrl",
         }
     return tree
@@ -88,7 +88,7 @@ def set_trash(exchange: Exchange, storage: Storage, grant: Grant) -> Answer:
         file = storage.find(grant, exchange.part(3))
         storage.check_writer(grant, file)
         file.trashed = exchange.part(4) == "trash"
-        file.version += 1
+        storage.touch(file)
         return show(exchange, storage, grant, file)
 
 
@@ -103,8 +103,8 @@ def delete(exchange: Exchange, storage: Storage, grant: Grant) -> Answer:
 def find_all(exchange: Exchange, storage: Storage, grant: Grant) -> Answer:
     with storage.lock:
         query = Query(exchange.query.get("q", ""), lambda name: storage.folder_id(grant, name))
-        found = [f for f in storage.files.values() if f.listed_from <= time.monotonic() and storage.sees(grant, f)]
-        found = [f for f in found if query.matches(_with_trash(storage, f))]
+        found = [f for f in storage.files.values() if storage.sees(grant, f)]
+        found = [f for f in found if query.matches(_with_trash(storage, f)) and storage.lists(f)]
         found.sort(key=lambda f: f.created, reverse=True)
         for part in reversed([p for p in exchange.query.get("orderBy", "").split(",") if p]):
             name, _, direction = part.strip().partition(" ")
@@ -138,7 +138,7 @@ def about(exchange: Exchange, storage: Storage, grant: Grant) -> Answer:
             "quotaType": "LIMITED",
             "quotaBytesTotal": str(account.quota_bytes),
             "quotaBytesUsed": str(storage.used(grant.account)),
-            "quotaBytesUsedAggregate": str(storage.used(grant.account)),
+            "quotaBytesUsedAggregate": str(storage.used(grant.account) + account.other_bytes),
             "quotaBytesUsedInTrash": str(storage.used(grant.account, in_trash=True)),
         }
     tree = about_v3(tree) if exchange.version == 3 else tree

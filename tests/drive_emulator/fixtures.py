@@ -27,6 +27,14 @@ def emulator(emulator_process: Emulator) -> Iterator[Emulator]:
     emulator_process.control("clear_faults")
     emulator_process.control("settings", list_lag_s=0, latency_s=0, clock_skew_s=0, page_limit=1000)
     emulator_process.control("settings", creates_per_s=0, link_bytes_per_s=0)
+    emulator_process.control("temper", name="kind")
+
+
+@pytest.fixture(params=["kind", "strict"])
+def temper(request: pytest.FixtureRequest, emulator: Emulator) -> str:
+    """A test that asks for it runs in each temper of the emulator (temper.py)."""
+    emulator.control("temper", name=request.param)
+    return str(request.param)
 
 
 @pytest.fixture

@@ -56,3 +56,16 @@ class Log:
                 "by_op": dict(self.by_op),
                 "by_status": dict(self.by_status),
             }
+
+
+def table(numbers: dict[str, Any]) -> str:
+    """The numbers for a person: calls with their quota units, then answers by status, then totals."""
+    lines = [f"{'call':24}{'count':>9}{'units':>9}"]
+    lines += [f"{op:24}{count:>9}{count * units(op):>9}" for op, count in sorted(numbers["by_op"].items())]
+    lines += [f"{_answer(status):24}{count:>9}" for status, count in sorted(numbers["by_status"].items())]
+    lines += [f"{name:24}{numbers[name]:>9}" for name in ("requests", "bytes_in", "bytes_out", "units")]
+    return "\n".join(lines)
+
+
+def _answer(status: str) -> str:
+    return "no answer" if status == "0" else f"answered {status}"

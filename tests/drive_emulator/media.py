@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from drive_emulator import revisions
 from drive_emulator.accounts import Grant
 from drive_emulator.answers import Answer, DriveError
 from drive_emulator.exchange import Exchange
@@ -13,7 +14,8 @@ from drive_emulator.storage import Storage
 def download(exchange: Exchange, storage: Storage, grant: Grant) -> Answer:
     with storage.lock:
         file = storage.find(grant, exchange.part(3))
-        blob = file.blob
+        revision_id = exchange.query.get("revisionId")
+        blob = revisions.content_of(file, revision_id) if revision_id else file.blob
         if blob is None:
             raise DriveError(403, "fileNotDownloadable", "Only files with binary content can be downloaded.")
         content = blob.path.open("rb")  # under the lock: a replaced file stays readable for who is reading it

@@ -12,8 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from drive_emulator import revisions
 from drive_emulator.accounts import Account, Accounts, Grant
 from drive_emulator.answers import DriveError, not_found
+from drive_emulator.temper import Moods
 
 FOLDER = "application/vnd.google-apps.folder"
 
@@ -59,10 +61,15 @@ class File:
     trashed: bool = False
     version: int = 1
     blob: Blob | None = None
+    revisions: list[revisions.Revision] = field(default_factory=list)
+    unlisted: int = 0
+    drifts_at: float | None = None
+    """When the etag changes once more (time.monotonic), although nobody writes."""
 
     @property
     def etag(self) -> str:
-        return f'"{self.id[-6:]}/{self.version}"'
+        drifted = self.drifts_at is not None and time.monotonic() >= self.drifts_at
+        return f'"{self.id[-6:]}/{self.version}{".1" if drifted else ""}"'
 
 
 class Storage:
@@ -79,6 +86,7 @@ class Storage:
         self.page_limit = 1000
         self.clock_skew_s = 0.0
         self.creates_per_s = 0.0
+        self.moods = Moods()
         self._creates: dict[str, tuple[float, float]] = {}
 
     def close(self) -> None:
@@ -116,6 +124,8 @@ class Storage:
 
     def sees(self, grant: Grant, file: File) -> bool:
         if grant.sees_only_its_own() and file.client_id != grant.client_id:
+            return False
+        if grant.sees_only_its_own() and not self.moods.temper.shares_reach_the_client and file.owner != grant.account:
             return False
         return self.role(grant.account, file) is not None
 
@@ -158,8 +168,20 @@ class Storage:
 
     def check_space(self, owner: str, more_bytes: int) -> None:
         account = self.accounts.account(owner)
-        if self.used(owner) + more_bytes > account.quota_bytes:
+        if self.used(owner) + account.other_bytes + more_bytes > account.quota_bytes:
             raise DriveError(403, "quotaExceeded", "The user's Drive storage quota has been exceeded.")
+
+    def check_day(self, uploader: str, more_bytes: int = 0) -> None:
+        """Above the day's limit content is refused in the words of a rate limit; `more_bytes` have come and are counted."""
+        account = self.accounts.account(uploader)
+        if account.sent_bytes >= account.daily_bytes:
+            raise DriveError(403, "userRateLimitExceeded", "User rate limit exceeded.")
+        account.sent_bytes += more_bytes
+
+    def empty_trash(self, owner: str) -> None:
+        for file in [f for f in self.files.values() if f.owner == owner and f.trashed]:
+            if file.id in self.files:
+                self._remove(file)
 
     def check_pace(self, account: str) -> None:
         """Drive makes some two files a second for one user, whatever the quota units say."""
@@ -173,13 +195,15 @@ class Storage:
         self._creates[account] = (tokens - 1, now)
 
     def used(self, owner: str, *, in_trash: bool = False) -> int:
-        mine = (f for f in self.files.values() if f.owner == owner and f.blob)
-        return sum(f.blob.size for f in mine if f.blob and (not in_trash or self.is_trashed(f)))
+        mine = (f for f in self.files.values() if f.owner == owner)
+        return sum(revisions.bytes_used(f) for f in mine if not in_trash or self.is_trashed(f))
 
     def insert(self, grant: Grant, body: dict[str, Any], blob: Blob | None) -> File:
         self.check_new(grant, body)
         self.check_pace(grant.account)
         self.check_space(grant.account, blob.size if blob else 0)
+        if blob is not None:
+            self.check_day(grant.account, blob.size)
         now = self._next_moment(grant.account)
         root = self.account_of(grant).root_id
         parents = [self.folder_id(grant, p["id"]) or root for p in body.get("parents", [])] or [root]
@@ -188,8 +212,12 @@ class Storage:
         file_id = body.get("id") or self.new_ids(1)[0]
         file = File(
             file_id, body.get("title", "Untitled"), mime_type, parents, grant.account, grant.client_id,
-            now, modified, time.monotonic() + self.list_lag_s, list(body.get("properties", [])), blob=blob,
+            now, modified, time.monotonic() + self.list_lag_s, list(body.get("properties", [])),
         )  # fmt: skip
+        if blob is not None:
+            revisions.add(file, blob, now, body.get("originalFilename"))
+        file.unlisted = self.moods.temper.unlisted
+        self.touch(file)
         self.files[file_id] = file
         return file
 
@@ -205,23 +233,41 @@ class Storage:
     def change(self, grant: Grant, file: File, body: dict[str, Any], blob: Blob | None) -> File:
         self.check_writer(grant, file)
         if blob is not None:
-            self.check_space(file.owner, blob.size - (file.blob.size if file.blob else 0))
-            if file.blob is not None:
-                file.blob.path.unlink()
-            file.blob = blob
+            pinned = bool(file.revisions) and file.revisions[-1].pinned
+            self.check_space(file.owner, blob.size - (file.blob.size if file.blob and not pinned else 0))
+            self.check_day(grant.account, blob.size)
+            revisions.add(file, blob, self.now(), body.get("originalFilename"))
         file.title = body.get("title", file.title)
         file.mime_type = body.get("mimeType", file.mime_type)
         file.properties = list(body.get("properties", file.properties))
         file.trashed = body.get("trashed", file.trashed)
-        file.version += 1
+        self.touch(file)
         file.modified = datetime.fromisoformat(body["modifiedDate"]) if "modifiedDate" in body else self.now()
         return file
+
+    def lists(self, file: File) -> bool:
+        """Whether a list that asks for this file tells of it already."""
+        if file.unlisted > 0:
+            file.unlisted -= 1
+            return False
+        return file.listed_from <= time.monotonic()
+
+    def touch(self, file: File) -> None:
+        """Something about the file has changed: its version and its etag do."""
+        file.version += 1
+        drift_s = self.moods.drift_s()
+        file.drifts_at = None if drift_s is None else time.monotonic() + drift_s
 
     def delete(self, grant: Grant, file: File) -> None:
         if file.owner != grant.account:
             raise DriveError(403, "insufficientFilePermissions", "The user does not have sufficient permissions")
-        for child in [f for f in self.files.values() if file.id in f.parents]:
-            self.delete(grant, child)
-        if file.blob is not None:
-            file.blob.path.unlink()
+        self._remove(file)
+
+    def _remove(self, file: File) -> None:
+        """For good, with what lies in it and is its owner's."""
+        for child in [f for f in self.files.values() if file.id in f.parents and f.owner == file.owner]:
+            self._remove(child)
+        for blob in [file.blob, *(r.blob for r in file.revisions)]:
+            if blob is not None:
+                blob.path.unlink(missing_ok=True)
         self.files.pop(file.id, None)

@@ -51,9 +51,13 @@ class Uploads:
     def update(self, exchange: Exchange, grant: Grant) -> Answer:
         with self.storage.lock:
             file = self.storage.find(grant, exchange.part(4))
-            self.storage.check_match(file, exchange.if_match)
+            self._check_match(file, exchange.if_match)
             self.storage.check_writer(grant, file)
         return self._begin(exchange, grant, file.id)
+
+    def _check_match(self, file: File, if_match: str | None) -> None:
+        if self.storage.moods.temper.media_if_match:
+            self.storage.check_match(file, if_match)
 
     def _begin(self, exchange: Exchange, grant: Grant, target: str | None) -> Answer:
         if exchange.query.get("uploadType") == "resumable":
@@ -75,6 +79,7 @@ class Uploads:
         with self.storage.lock:
             if target is None:
                 self.storage.check_new(grant, body)
+            self.storage.check_day(grant.account)
             owner = self.storage.files[target].owner if target else grant.account
             self.storage.check_space(owner, int(exchange.headers.get("X-Upload-Content-Length") or 0))
             secret = "AEnB2U-session-" + secrets.token_urlsafe(24)
@@ -113,6 +118,8 @@ class Uploads:
             if int(match[1]) > session.offset:
                 exchange.body.drain()
                 raise DriveError(400, "invalid", "Invalid request. There were bytes missing before this range.")
+            if keep_bytes is None:
+                keep_bytes = self.storage.moods.kept(exchange.body.left)
             self._receive(session, exchange, int(match[1]), total, keep_bytes)
         if session.offset == total:
             return self._commit(session, exchange)
@@ -144,7 +151,7 @@ class Uploads:
                 session.finished = storage.insert(session.grant, session.body, blob)
             else:
                 file = storage.find(session.grant, session.target)
-                storage.check_match(file, session.if_match)
+                self._check_match(file, session.if_match)
                 session.finished = storage.change(session.grant, file, session.body, blob)
             return self._show(session, session.finished, exchange)
 

@@ -42,6 +42,12 @@ def make_gdrive(request: StoreRequest) -> Store:
     return request.getfixturevalue("drive")
 
 
+def make_strict_gdrive(request: StoreRequest) -> Store:
+    """On a Drive that uses every freedom the documentation leaves it (drive_emulator/temper.py)."""
+    request.getfixturevalue("emulator").control("temper", name="strict")
+    return make_gdrive(request)
+
+
 def retried(make: Callable[[StoreRequest], Store]) -> Callable[[StoreRequest], Store]:
     """The same store wrapped in retry, its every other call failing."""
 
@@ -60,6 +66,8 @@ MAKERS: dict[str, Callable[[StoreRequest], Store]] = {
     "retry(memory)": retried(make_memory),
     "retry(folder)": retried(make_folder),
     "retry(gdrive)": retried(make_gdrive),
+    "gdrive (strict)": make_strict_gdrive,
+    "retry(gdrive (strict))": retried(make_strict_gdrive),
 }
 
 

@@ -1,0 +1,76 @@
+"""Which of a file's revisions are lawful: the order of writers on a Drive that does not honour If-Match where content is replaced.
+
+Every conditional write says in its revision's original file name which version it replaces. Read in order, a write over the version
+that was current is lawful and becomes the current one; a write over an older version is not, and the current content comes back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_MARK = re.compile(r"batonpass-(after|again)-([^/]+)-([0-9a-f]{32})")
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One content of a file: `id` as Drive calls it, and what its original file name is."""
+
+    id: str
+    md5: str
+    mark: str = ""
+
+    @property
+    def claims(self) -> tuple[str, str] | None:
+        """("after", version that it replaces) or ("again", version that it brings back). None for any other write, also one that
+        inherited the name of an older one: a mark names the content that it was made for.
+        """
+        match = _MARK.fullmatch(self.mark)
+        return (match[1], match[2]) if match and match[3] == self.md5 else None
+
+
+def mark_after(version: str, md5: str) -> str:
+    """The original file name of a content with this md5 that replaces `version`."""
+    return f"batonpass-after-{version}-{md5}"
+
+
+def mark_again(version: str, md5: str) -> str:
+    """The original file name of a content that brings `version` back."""
+    return f"batonpass-again-{version}-{md5}"
+
+
+def read_revisions(items: Iterable[dict[str, Any]]) -> list[Revision]:
+    """Drive v2's words about revisions, oldest first."""
+    ordered = sorted(items, key=lambda r: str(r.get("modifiedDate", "")))  # stable: equal times stay in Drive's order
+    return [Revision(str(r["id"]), str(r.get("md5Checksum")), str(r.get("originalFilename", ""))) for r in ordered]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a list of revisions says: `current` should be the head, and `accepted` are the versions that were current once."""
+
+    current: Revision
+    accepted: frozenset[str]
+    names: frozenset[str]
+    """Every version under which `current` is known: its own, and those that brought it back."""
+    head: Revision
+
+    @property
+    def whole(self) -> bool:
+        """Whether the head holds the current content."""
+        return self.head.md5 == self.current.md5
+
+
+def read_history(revisions: Sequence[Revision]) -> History:
+    """Pure. `revisions` are oldest first, and not empty; what is older than the first is taken to have been lawful."""
+    current, names, accepted = revisions[0], {revisions[0].id}, {revisions[0].id}
+    for revision in revisions[1:]:
+        claims = revision.claims
+        if revision.md5 == current.md5:
+            names.add(revision.id)
+        elif claims is None or (claims[0] == "after" and claims[1] in names):
+            current, names = revision, {revision.id}
+            accepted.add(revision.id)
+    return History(current, frozenset(accepted), frozenset(names), revisions[-1])
