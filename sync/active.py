@@ -122,6 +122,10 @@ class ActiveSession:
         """This session does not hold the run any more; it goes on and publishes to its own file, marked so."""
         leave_as_branch(self.joined, why)
 
+    def wait(self, seconds: float) -> None:
+        """Sleep by this session's own patience, which tests replace."""
+        self._patience.sleep(seconds)
+
     def pause(self, kind: EndKind, detail: str = "") -> None:
         """The body was stopped or failed: say so on the store and let go of the run. The session may go on later."""
         if self._closed or self.released:

@@ -18,6 +18,7 @@ from batonpass.core.errors import (
     StoreError,
 )
 from batonpass.core.lineage import Candidate, resume_candidates, trace
+from batonpass.core.losses import Loss, loss_behind
 from batonpass.core.model import CheckpointListing, Manifest, ResumeRecord, Session
 from batonpass.sync.active import ActiveSession
 from batonpass.sync.leftovers import newest_local
@@ -26,6 +27,10 @@ from batonpass.sync.restore import RestoreProgress, fetch_checkpoint
 
 if TYPE_CHECKING:
     from batonpass.core.training.read import Loaded
+
+
+REREAD_AFTER_S = 5.0
+"""How long a session's file that cannot be read is given before it is read once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,7 @@ class Found:
     offer: Offer
     loaded: Loaded
     record: ResumeRecord
-    lost_steps: int
-    lost_s: float
+    loss: Loss
 
 
 def find_checkpoint(active: ActiveSession, *, chosen: str | None = None, say: Callable[[str], None]) -> Found | None:
@@ -61,7 +65,7 @@ def find_checkpoint(active: ActiveSession, *, chosen: str | None = None, say: Ca
     then nothing has been decided and nothing is put in quarantine.
     """
     joined = active.joined
-    run = read_run(joined.store, joined.folder)
+    run = _read_patiently(active, say)
     others = [s.session for s in run.sessions if s.session.id != joined.session]
     skipped = list(_gaps(run, joined.session))
     if chosen is not None and _was_chosen(run, others, chosen):
@@ -82,7 +86,7 @@ def find_checkpoint(active: ActiveSession, *, chosen: str | None = None, say: Ca
         except NotFoundError as error:
             skipped.append(f"step {offer.step:,} has not arrived whole: {error.message}")
         else:
-            return _found(active, offer, loaded, replace(record, skipped=tuple(skipped)), others)
+            return _found(active, offer, loaded, replace(record, skipped=tuple(skipped)), run)
         say(f"batonpass: passed over: {skipped[-1]}")
     joined.writer.change(resumed_from=None)
     joined.writer.publish()
@@ -94,6 +98,17 @@ def find_checkpoint(active: ActiveSession, *, chosen: str | None = None, say: Ca
             hint="wait for the Drive to catch up and start again, or attach(..., from_scratch=True) to train from zero as a marked branch",
         )
     return None
+
+
+def _read_patiently(active: ActiveSession, say: Callable[[str], None]) -> RunFiles:
+    """What the run's folder holds; read once more where a session's file was missing or damaged: it may be arriving just now."""
+    joined = active.joined
+    run = read_run(joined.store, joined.folder)
+    if set(run.head.sessions) - {joined.session} <= {s.session.id for s in run.sessions}:
+        return run
+    say("batonpass: a session's file cannot be read yet; reading again")
+    active.wait(REREAD_AFTER_S)
+    return read_run(joined.store, joined.folder)
 
 
 def _was_chosen(run: RunFiles, others: list[Session], key: str) -> bool:
@@ -196,15 +211,22 @@ def _share_files(active: ActiveSession, offer: Offer, manifest: Manifest) -> Non
     active.mirror.knows(manifest)
 
 
-def _found(active: ActiveSession, offer: Offer, loaded: Loaded, record: ResumeRecord, others: list[Session]) -> Found:
+def _found(active: ActiveSession, offer: Offer, loaded: Loaded, record: ResumeRecord, run: RunFiles) -> Found:
     _share_files(active, offer, loaded.manifest)
     if record.chosen:
-        return Found(offer, loaded, replace(record, reason="you chose this checkpoint"), 0, 0.0)
-    before = next((s for s in others if s.id == offer.session), None)
-    lost_steps = max((before.step if before else offer.step) - offer.step, 0)
-    lost_s = max((before.trained_s if before else 0.0) - loaded.manifest.trained_s, 0.0) if lost_steps else 0.0
+        return Found(offer, loaded, replace(record, reason="you chose this checkpoint"), Loss())
+    me = active.joined.session
+    others = {s.session.id: s.session for s in run.sessions if s.session.id != me}
+    loss = loss_behind(
+        trace(replace(run.head, holder=None), others.values()),
+        run.head,
+        {me, *others},
+        session=offer.session,
+        step=offer.step,
+        trained_s=loaded.manifest.trained_s,
+    )
     reason = record.skipped[-1] if record.skipped else ""
-    if lost_steps and not reason:
-        ended = before.end.kind if before and before.end else "its machine was gone"
-        reason = f"the last session ended after its last checkpoint ({ended})"
-    return Found(offer, loaded, replace(record, reason=reason), lost_steps, lost_s)
+    if loss.last is not None and not reason:
+        end = others[loss.last].end
+        reason = f"the last session ended after its last checkpoint ({end.kind if end else 'its machine was gone'})"
+    return Found(offer, loaded, replace(record, reason=reason), loss)

@@ -332,7 +332,7 @@ class Run:
         record = replace(found.record, label=report.label, missing=why)
         self._active.joined.writer.change(resumed_from=record)
         self._active.service.wake("beat")
-        self._say(welcome(record, goal_steps=self.goal_steps, lost_steps=found.lost_steps, lost_s=found.lost_s))
+        self._say(welcome(record, found.loss, goal_steps=self.goal_steps))
 
     def _note_doubts(self) -> None:
         """What the loop found after the restore makes the resume PARTIAL, in the session's file too."""

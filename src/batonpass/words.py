@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from batonpass.core.amounts import duration
+from batonpass.core.losses import Loss
 from batonpass.core.model import ResumeRecord
 from batonpass.sync.active import SessionStatus
 
 
-def welcome(record: ResumeRecord, *, goal_steps: int | None, lost_steps: int, lost_s: float) -> str:
+def welcome(record: ResumeRecord, loss: Loss, *, goal_steps: int | None) -> str:
     """What `attach` says after a restore."""
     goal = f" of {goal_steps:,}" if goal_steps else ""
-    lost = f"{lost_steps:,} steps ({duration(lost_s)}) run again: {record.reason}" if lost_steps else "nothing lost"
-    lines = [f"batonpass: continuing at step {record.step + 1:,}{goal}; {lost}"]
+    lines = [f"batonpass: continuing at step {record.step + 1:,}{goal}; {_lost(record, loss)}"]
+    if loss.unread:
+        lines.append(
+            f"  the file of session {', '.join(loss.unread)} could not be read, twice: it came later and may have got further. "
+            "What it published stays; once it can be read, choose its checkpoint on the app's resume page"
+        )
     lines += [f"  passed over: {reason}" for reason in record.skipped]
     lines.append(f"  resume: {record.label}" + ("" if not record.missing else ": " + "; ".join(record.missing)))
     return "\n".join(lines)
+
+
+def _lost(record: ResumeRecord, loss: Loss) -> str:
+    """Never "nothing lost" while a later session is unread: nobody knows that."""
+    if loss.steps:
+        least = "at least " if loss.unread else ""
+        return f"{least}{loss.steps:,} steps ({duration(loss.seconds)}) run again: {record.reason}"
+    return "what a later session did is not known" if loss.unread else "nothing lost"
 
 
 def farewell(status: SessionStatus, *, safe: bool, reached: bool, goal_steps: int | None) -> str:

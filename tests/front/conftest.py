@@ -7,9 +7,14 @@ from collections.abc import Iterator
 import pytest
 from drive_emulator.fixtures import account, drive_settings, emulator, emulator_process
 
-from batonpass import starting
+from batonpass import resuming, starting
 
 __all__ = ["account", "drive_settings", "emulator", "emulator_process"]
+
+
+@pytest.fixture(autouse=True)
+def _read_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resuming, "REREAD_AFTER_S", 0.0)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,44 @@
+"""What continuing from a checkpoint costs is reckoned along the lineage, and never called nothing where nobody knows."""
+
+from test_lineage import session
+
+from batonpass.core.lineage import trace
+from batonpass.core.losses import Loss, loss_behind
+from batonpass.core.model import Head
+
+
+def loss(known, order, *, at, step):
+    head = Head(9, None, "", sessions=tuple(order))
+    return loss_behind(trace(head, known), head, {s.id for s in known}, session=at, step=step, trained_s=step * 0.5)
+
+
+def test_nothing_is_lost_at_the_last_step_of_the_last_session():
+    assert loss([session("a", 1, [10, 20])], "a", at="a", step=20) == Loss()
+
+
+def test_steps_behind_the_last_checkpoint_run_again():
+    assert loss([session("a", 1, [10], step=14)], "a", at="a", step=10) == Loss(4, 2.0, "a")
+
+
+def test_a_newer_session_counts_although_an_older_one_restores_at_its_last_step():
+    known = [session("a", 1, [10, 20]), session("b", 2, [30], after=("a", 20))]
+    assert loss(known, "ab", at="a", step=20) == Loss(10, 15.0, "b")
+
+
+def test_a_newer_session_that_trained_nothing_hides_no_loss():
+    known = [session("a", 1, [20], step=25), session("b", 2, after=("a", 20), step=20)]
+    assert loss(known, "ab", at="a", step=20) == Loss(5, 2.5, "a")
+
+
+def test_what_a_deliberate_rewind_left_behind_is_not_lost_again():
+    known = [session("a", 1, [30, 90]), session("b", 2, [34], after=("a", 30))]
+    assert loss(known, "ab", at="b", step=34) == Loss()
+
+
+def test_a_later_session_that_cannot_be_read_is_named():
+    assert loss([session("a", 1, [10])], "ab", at="a", step=10) == Loss(unread=("b",))
+    assert loss([session("a", 1, [10], step=14)], "ab", at="a", step=10) == Loss(4, 2.0, "a", ("b",))
+
+
+def test_an_earlier_session_that_cannot_be_read_hides_nothing():
+    assert loss([session("b", 2, [20], after=("a", 10))], "ab", at="b", step=20) == Loss()
