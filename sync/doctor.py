@@ -72,7 +72,7 @@ def _check_drive(store: GDriveStore) -> Iterator[Check]:
     if not all(check.ok for check in fresh):
         return
     yield Check("client id", ok=True, detail=credential.client_id or f"given by {credential.kind}")
-    yield _scope(credential.scopes)
+    yield _scope(credential.scopes, credential.kind)
     try:
         about = store.about()
     except BatonpassError as error:
@@ -88,8 +88,10 @@ def _sign_in(kind: str, refresh: Callable[[], None]) -> Check:
     return Check("sign-in", ok=True, detail=f"{kind}, accepted by Google")
 
 
-def _scope(scopes: frozenset[str]) -> Check:
+def _scope(scopes: frozenset[str], kind: str) -> Check:
     short = ", ".join(sorted(s.rpartition("/")[2] for s in scopes)) or "not told"
+    if kind == "service account":
+        return Check("scope", ok=True, detail=f"{short}: reaches what was shared with this service account")
     if any(s.endswith("/auth/drive") for s in scopes):
         return Check("scope", ok=True, detail=f"{short}: reaches every file of that Drive; drive.file would be enough")
     return Check("scope", ok=True, detail=f"{short}: sees only what this OAuth client made")

@@ -16,6 +16,12 @@ from drive_emulator.accounts import Account, Accounts, Grant
 from drive_emulator.answers import DriveError, not_found
 
 FOLDER = "application/vnd.google-apps.folder"
+SHARED_DRIVE = "shared-drive:"
+
+
+def is_shared_drive(owner: str) -> bool:
+    """Whether this owner of files is a shared drive, no person."""
+    return owner.startswith(SHARED_DRIVE)
 
 
 @dataclass
@@ -136,7 +142,7 @@ class Storage:
             raise DriveError(412, "conditionNotMet", "Precondition Failed")
 
     def check_writer(self, grant: Grant, file: File) -> None:
-        if self.role(grant.account, file) not in ("owner", "writer"):
+        if self.role(grant.account, file) not in ("owner", "writer", "fileOrganizer", "organizer"):
             raise DriveError(403, "insufficientFilePermissions", "The user does not have sufficient permissions")
 
     def check_space(self, owner: str, more_bytes: int) -> None:
@@ -155,6 +161,11 @@ class Storage:
             raise DriveError(403, "userRateLimitExceeded", "User Rate Limit Exceeded.")
         self._creates[account] = (tokens - 1, now)
 
+    def payer(self, grant: Grant, body: dict[str, Any]) -> str:
+        """Who owns a new file and pays for it: who makes it, or the shared drive that it lies in."""
+        above = [self.files[p["id"]] for p in body.get("parents", []) if p["id"] in self.files]
+        return next((f.owner for f in above if is_shared_drive(f.owner)), grant.account)
+
     def used(self, owner: str, *, in_trash: bool = False) -> int:
         mine = (f for f in self.files.values() if f.owner == owner and f.blob)
         return sum(f.blob.size for f in mine if f.blob and (not in_trash or self.is_trashed(f)))
@@ -162,7 +173,8 @@ class Storage:
     def insert(self, grant: Grant, body: dict[str, Any], blob: Blob | None) -> File:
         self.check_new(grant, body)
         self.check_pace(grant.account)
-        self.check_space(grant.account, blob.size if blob else 0)
+        owner = self.payer(grant, body)
+        self.check_space(owner, blob.size if blob else 0)
         now = self._next_moment(grant.account)
         root = self.account_of(grant).root_id
         parents = [self.folder_id(grant, p["id"]) or root for p in body.get("parents", [])] or [root]
@@ -170,7 +182,7 @@ class Storage:
         modified = datetime.fromisoformat(body["modifiedDate"]) if "modifiedDate" in body else now
         file_id = body.get("id") or self.new_ids(1)[0]
         file = File(
-            file_id, body.get("title", "Untitled"), mime_type, parents, grant.account, grant.client_id,
+            file_id, body.get("title", "Untitled"), mime_type, parents, owner, grant.client_id,
             now, modified, time.monotonic() + self.list_lag_s, list(body.get("properties", [])), blob=blob,
         )  # fmt: skip
         self.files[file_id] = file
@@ -201,7 +213,7 @@ class Storage:
         return file
 
     def delete(self, grant: Grant, file: File) -> None:
-        if file.owner != grant.account:
+        if self.role(grant.account, file) not in ("owner", "organizer"):
             raise DriveError(403, "insufficientFilePermissions", "The user does not have sufficient permissions")
         for child in [f for f in self.files.values() if file.id in f.parents]:
             self.delete(grant, child)
