@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from batonpass.core.errors import UsageError
@@ -17,7 +17,7 @@ class Settings:
     home: Path
     store: str | None = None
     account: str | None = None
-    drive_token: str | None = None
+    drive_token: str | None = field(default=None, repr=False)
     """A credential as JSON text, or the path of a file that holds it."""
     drive_endpoint: str | None = None
     """Root URL of the Drive API, for proxies and tests."""

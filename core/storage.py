@@ -65,7 +65,7 @@ class Transfer:
     Once `should_stop` is true, the next chunk is not sent and StoppedError is raised.
     """
 
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     on_token: Callable[[str | None], None] = field(default=lambda _token: None)
     on_progress: Callable[[int, int], None] = field(default=lambda _sent_bytes, _total_bytes: None)
     on_failure: Callable[[StoreError], None] = field(default=lambda _error: None)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from batonpass.core.clock import utc_now
 from batonpass.core.errors import BatonpassError, NotFoundError
 from batonpass.core.files import TEMP_PREFIX
+from batonpass.core.owners import bytes_by_owner
 from batonpass.core.settings import Settings
 from batonpass.core.storage import Store
 from batonpass.sync.mounts import conflicts, find_mount
-from batonpass.sync.reading import read_root
+from batonpass.sync.reading import list_run_folders, read_root, read_run
 from batonpass.sync.stores import open_store
 from batonpass.sync.stores.folder import FolderStore
 
@@ -49,6 +50,8 @@ def diagnose(store_url: str, settings: Settings) -> list[Check]:
     try:
         checks += _check_kind(store, settings)
         checks += _checked("root", lambda: _root(store))
+        if store.properties.proves_arrival and checks[-1].ok:
+            checks += _owners(store)
     finally:
         store.close()
     return checks
@@ -72,7 +75,7 @@ def _check_drive(store: GDriveStore) -> Iterator[Check]:
     if not all(check.ok for check in fresh):
         return
     yield Check("client id", ok=True, detail=credential.client_id or f"given by {credential.kind}")
-    yield _scope(credential.scopes)
+    yield _scope(credential.scopes, credential.kind)
     try:
         about = store.about()
     except BatonpassError as error:
@@ -88,8 +91,10 @@ def _sign_in(kind: str, refresh: Callable[[], None]) -> Check:
     return Check("sign-in", ok=True, detail=f"{kind}, accepted by Google")
 
 
-def _scope(scopes: frozenset[str]) -> Check:
+def _scope(scopes: frozenset[str], kind: str) -> Check:
     short = ", ".join(sorted(s.rpartition("/")[2] for s in scopes)) or "not told"
+    if kind == "service account":
+        return Check("scope", ok=True, detail=f"{short}: reaches what was shared with this service account")
     if any(s.endswith("/auth/drive") for s in scopes):
         return Check("scope", ok=True, detail=f"{short}: reaches every file of that Drive; drive.file would be enough")
     return Check("scope", ok=True, detail=f"{short}: sees only what this OAuth client made")
@@ -99,12 +104,16 @@ def _quota(about: dict[str, Any]) -> Check:
     used, trash = int(about.get("quotaBytesUsedAggregate", 0)), int(about.get("quotaBytesUsedInTrash", 0))
     total = int(about.get("quotaBytesTotal", 0))
     if about.get("quotaType") == "UNLIMITED":
-        return Check("space", ok=True, detail=f"{_gb(used)} used, no limit; {_gb(trash)} of it in the trash")
-    detail = f"{_gb(used)} of {_gb(total)} used, {_gb(trash)} of it in the trash"
+        return Check("space", ok=True, detail=f"{_gb(used)} used, no limit; {_trash(trash, used)}")
+    detail = f"{_gb(used)} of {_gb(total)} used, {_trash(trash, used)}"
     if total == 0:
         return Check("space", ok=False, detail=detail, hint="this account has no space of its own; sign in as a person")
     hint = "empty that Drive's trash yourself, or make room" if used > _LOW_SHARE * total else ""
     return Check("space", ok=not hint, detail=detail, hint=hint)
+
+
+def _trash(trash: int, used: int) -> str:
+    return f"{_gb(trash)} of it in the trash ({trash / used if used else 0:.0%})"
 
 
 def _clock(store: Store) -> Check:
@@ -165,6 +174,21 @@ def _root(store: Store) -> Check:
     return Check(
         "root", ok=True, detail=f"{store.url} is a root of Batonpass (id {root.root_id}, format {root.format})"
     )
+
+
+def _owners(store: Store) -> Iterator[Check]:
+    """Who pays for what the runs' session files list; nothing where the store names nobody."""
+    totals: dict[str, int] = {}
+    try:
+        for folder in list_run_folders(store):
+            for owner, n in bytes_by_owner(s.session for s in read_run(store, folder).sessions).items():
+                totals[owner] = totals.get(owner, 0) + n
+    except BatonpassError as error:
+        yield _failed("checkpoints", error)
+        return
+    if totals:
+        shares = ", ".join(f"{owner} {_gb(n)}" for owner, n in sorted(totals.items(), key=lambda pair: -pair[1]))
+        yield Check("checkpoints", ok=True, detail=f"owned and paid for by {shares}")
 
 
 def _checked(name: str, look: Callable[[], Check]) -> Iterator[Check]:

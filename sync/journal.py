@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class Artifact:
     size_bytes: int
     state: State
     store_id: str | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     """The store's word for a half-done upload; how far it came only the store knows. A secret: never logged, never exported."""
 
 

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from batonpass.core.errors import SignInError, UsageError
-from batonpass.sync.sign_in import DRIVE_FILE
+from batonpass.sync.sign_in import DRIVE_FILE, TIMEOUT_S
 
 _WAIT_S = 300
+_AGAIN = "try again, and say yes to Google Drive"
+_NOT_COME_ABOUT = {
+    "AccessDeniedError": ("Google Drive was not allowed: somebody said no in the browser", _AGAIN),
+    "Warning": ("Google Drive was not among what was allowed", "try again, and tick the box for Google Drive"),
+    "WSGITimeoutError": ("nobody answered in the browser", "try again; the page stays open for five minutes"),
+    "InvalidGrantError": ("Google did not take the browser's answer", "try again, and answer within some minutes"),
+    "InvalidClientError": (
+        "Google does not know this OAuth client, or its secret has changed",
+        "download its JSON again",
+    ),
+}
+"""What the flow's libraries raise, by name: the texts of their errors may hold the code that Google sent."""
+_TELLTALES = ("requests_oauthlib", "oauthlib", "google_auth_oauthlib")
+"""These log the code and the tokens at level DEBUG and INFO."""
 _CLIENT_HINT = (
     "download the JSON of your own OAuth client of type Desktop app from console.cloud.google.com "
     "(APIs & Services, Credentials) and give its path"
@@ -29,7 +46,8 @@ def login(client_secrets: Path, to: Path, *, say: Callable[[str], None] = print)
     _require_computer()
     flow = _flow(client_secrets)
     say("A browser opens. Say yes there; this waits for up to five minutes.")
-    google = _wait(flow)
+    with _untold():
+        google = _wait(flow)
     if not google.refresh_token:
         raise SignInError("Google gave no lasting token", op="login", hint="remove the old access, then log in again")
     token = json.loads(google.to_json(strip=("token", "expiry")))
@@ -72,9 +90,12 @@ def _flow(client_secrets: Path) -> Any:
             hint="python -m pip install google-auth-oauthlib",
         ) from None
     try:
-        return InstalledAppFlow.from_client_secrets_file(str(client_secrets), scopes=[DRIVE_FILE])
+        flow = InstalledAppFlow.from_client_secrets_file(str(client_secrets), scopes=[DRIVE_FILE])
     except (OSError, ValueError, AttributeError):
         pass  # the parser's message may quote the client's secret
+    else:
+        flow.oauth2session.fetch_token = partial(flow.oauth2session.fetch_token, timeout=TIMEOUT_S)
+        return flow
     raise UsageError(f"{client_secrets} is not the JSON of an OAuth client of type Desktop app", hint=_CLIENT_HINT)
 
 
@@ -86,10 +107,24 @@ def _wait(flow: Any) -> Any:
             timeout_seconds=_WAIT_S,
             authorization_prompt_message="{url}",
             access_type="offline",
-            prompt="consent",
+            prompt="select_account consent",
         )
     except Exception as error:  # noqa: BLE001  # oauthlib, requests and wsgiref raise trees of their own
-        reason = type(error).__name__  # its text may hold the code that Google sent
-    raise SignInError(
-        f"the sign-in did not come about ({reason})", op="login", hint="try again, and say yes to Google Drive"
-    )
+        reason = type(error).__name__
+    message, hint = _NOT_COME_ABOUT.get(reason, (f"the sign-in did not come about ({reason})", _AGAIN))
+    raise SignInError(message, op="login", hint=hint)
+
+
+@contextlib.contextmanager
+def _untold() -> Iterator[None]:
+    """No library that sees the code and the tokens logs anything meanwhile."""
+    names = [n for n in logging.Logger.manager.loggerDict if n.partition(".")[0] in _TELLTALES]
+    loggers = [logging.getLogger(n) for n in names]
+    before = [each.disabled for each in loggers]
+    for each in loggers:
+        each.disabled = True
+    try:
+        yield
+    finally:
+        for each, was in zip(loggers, before, strict=True):
+            each.disabled = was

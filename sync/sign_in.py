@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from batonpass.core.errors import SignInError, StoreError, StoreUnreachableError, UsageError
+from batonpass.core.errors import BatonpassError, SignInError, StoreError, StoreUnreachableError, UsageError
 from batonpass.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ DRIVE_FILE = "https://www.googleapis.com/auth/drive.file"
 DRIVE_FULL = "https://www.googleapis.com/auth/drive"
 TIMEOUT_S = 60.0
 _LOGIN = "run `batonpass login` on a computer and put the token it writes into the secret BATONPASS_DRIVE_TOKEN"
+_UNTICKED = f"tick the box for Google Drive on Google's page: {_LOGIN}"
 _EXPIRED = (
     f"{_LOGIN}. A token dies after 7 days while its consent screen is in status Testing (publish it), "
     "when access was removed or the password changed, and when 100 newer ones of the same client exist"
@@ -33,12 +34,22 @@ _EXPIRED = (
 
 
 class Credential:
-    """google-auth credentials that many threads share; `kind` is "refresh token", "service account" or "colab"."""
+    """google-auth credentials that many threads share; `kind` is "refresh token", "service account" or "colab".
 
-    def __init__(self, google: Credentials, kind: str, client_id: str | None = None) -> None:
+    `reread` is asked before every refresh for a newer one, so that a token put into the same file reaches a running session.
+    """
+
+    def __init__(
+        self,
+        google: Credentials,
+        kind: str,
+        client_id: str | None = None,
+        reread: Callable[[], Credential | None] = lambda: None,
+    ) -> None:
         self.google = google
         self.kind = kind
         self.client_id = client_id
+        self._reread = reread
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -53,7 +64,7 @@ class Credential:
     def ensure_fresh(self) -> None:
         """Fetch a new access token if the old one is (almost) over. SignInError, StoreUnreachableError."""
         with self._lock:
-            if not self.google.valid:
+            if not self.google.valid or self._is_too_narrow():
                 self._refresh()
 
     def replace(self, rejected: str | None) -> None:
@@ -62,11 +73,20 @@ class Credential:
             if self.google.token == rejected or not self.google.valid:
                 self._refresh()
 
+    def _is_too_narrow(self) -> bool:
+        return bool(self.scopes) and not self.scopes & {DRIVE_FILE, DRIVE_FULL}
+
+    def _take_newer(self) -> None:
+        newer = self._reread()
+        if newer is not None:
+            self.google, self.kind, self.client_id = newer.google, newer.kind, newer.client_id
+
     def _refresh(self) -> None:
         import requests  # noqa: PLC0415  # only where a Drive is used
         from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415
         from google.auth.transport.requests import Request  # noqa: PLC0415
 
+        self._take_newer()
         failure = None
         try:
             with requests.Session() as session:
@@ -75,14 +95,15 @@ class Credential:
             failure = explain(error)
         if failure is not None:  # raised outside the handler: what Google answered may hold the token
             raise failure
-        if self.scopes and not self.scopes & {DRIVE_FILE, DRIVE_FULL}:
-            raise SignInError("the sign-in does not allow writing to Google Drive", op="sign in", hint=_LOGIN)
+        if self._is_too_narrow():
+            raise SignInError("the sign-in does not allow writing to Google Drive", op="sign in", hint=_UNTICKED)
 
 
 def find_credential(settings: Settings, environment: Mapping[str, str] | None = None) -> Credential:
     """The credential these settings lead to. SignInError where there is none or it is no credential; sends nothing."""
-    if settings.drive_token:
-        return _read_token(settings.drive_token.strip())
+    token = (settings.drive_token or "").strip()
+    if token:
+        return _read_token(token) if token.startswith("{") else _TokenFile(token).first()
     if _on_colab(os.environ if environment is None else environment):
         return _ask_colab()
     raise SignInError("no sign-in for Google Drive", op="sign in", hint=_LOGIN)
@@ -120,8 +141,32 @@ def check_endpoint(url: str, name: str) -> str:
 _CODES = ("invalid_grant", "invalid_client", "unauthorized_client", "deleted_client", "invalid_scope")
 
 
-def _read_token(token: str) -> Credential:
-    text = token if token.startswith("{") else _read_file(token)
+class _TokenFile:
+    """A credential in a file that may be replaced while we run."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._text = _read_file(path)
+
+    def first(self) -> Credential:
+        """What the file holds now; it is looked at again before every refresh."""
+        found = _read_token(self._text)
+        return Credential(found.google, found.kind, found.client_id, self._newer)
+
+    def _newer(self) -> Credential | None:
+        """What the file holds if that is new and a credential; a file that is gone or half written changes nothing."""
+        try:
+            text = _read_file(self._path)
+            if text == self._text:
+                return None
+            found = _read_token(text)
+        except BatonpassError:
+            return None
+        self._text = text
+        return found
+
+
+def _read_token(text: str) -> Credential:
     try:
         tree = json.loads(text)
         kind = tree.get("type", "authorized_user")
@@ -159,8 +204,9 @@ def _service_account(tree: dict[str, Any]) -> Credential:
     from google.oauth2.service_account import Credentials  # noqa: PLC0415  # only where a Drive is used
 
     check_endpoint(tree["token_uri"], "token_uri")
+    # The full scope: drive.file would not see the shared drive's folder, and this account reaches only what was shared with it.
     google = Credentials.from_service_account_info(  # type: ignore[no-untyped-call]
-        tree, scopes=[DRIVE_FILE]
+        tree, scopes=[DRIVE_FULL]
     )
     return Credential(google, "service account", tree.get("client_id"))
 

@@ -38,6 +38,8 @@ class VerifyReport:
     read_files: int = 0
     read_bytes: int = 0
     findings: list[Finding] = field(default_factory=list)
+    bytes_by_owner: dict[str, int] = field(default_factory=dict)
+    """Who pays for the files, as the store says now; empty where it names nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def verify_run(
     for listing, entry in pending.values():
         report.files += 1
         report.size_bytes += entry.size_bytes
-        problem = _metadata_problem(store, run.folder, entry)
+        problem = _metadata_problem(store, run.folder, entry, report)
         if not problem and share is not None and share.holds(entry.sha256):
             tell = _from(progress, entry.name, report.read_bytes, total)
             problem = _content_problem(store, run.folder, entry, tell)
@@ -112,11 +114,13 @@ def _manifest(store: Store, listing: CheckpointListing, report: VerifyReport) ->
     return manifest
 
 
-def _metadata_problem(store: Store, folder: str, entry: FileEntry) -> str:
+def _metadata_problem(store: Store, folder: str, entry: FileEntry, report: VerifyReport) -> str:
     try:
         info = store.stat(naming.pool_file(folder, entry.pool), store_id=entry.id)
     except NotFoundError:
         return "not there"
+    if info.owner:
+        report.bytes_by_owner[info.owner] = report.bytes_by_owner.get(info.owner, 0) + info.size_bytes
     if info.size_bytes != entry.size_bytes:
         return f"{info.size_bytes:,} bytes instead of {entry.size_bytes:,}"
     wrong = (info.md5 and info.md5 != entry.md5) or (info.sha256 and info.sha256 != entry.sha256)

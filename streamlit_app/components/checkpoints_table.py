@@ -34,6 +34,7 @@ def show_checkpoints(page: Page, run: RunStory, standing: RunStanding) -> None:
             if c.proven or c.key in arrived
             else HANDED_OVER,
             "Size": size(c.size_bytes),
+            "Owner": plain(c.owner or "", limit=60),
             "Published": local(c.published_at, page.zone),
             "From": f"{gpu_name(s)}{' (branch)' if s.branch else ''}",
             "Missing": plain("; ".join(c.missing), limit=120),

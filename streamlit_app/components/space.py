@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import streamlit as st
 
+from batonpass.core.owners import bytes_by_owner
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.overview import RunStory
@@ -20,16 +19,6 @@ def run_size_bytes(run: RunStory) -> int:
     )
 
 
-def owners(run: RunStory) -> dict[str, int]:
-    """Bytes of checkpoints by the owner that the store names; those it names none for are left out."""
-    found: dict[str, int] = defaultdict(int)
-    for s in run.files.sessions:
-        for c in s.session.checkpoints:
-            if c.owner:
-                found[c.owner] += c.size_bytes
-    return dict(found)
-
-
 def show_space(page: Page) -> None:
     """A bar per run, largest first, and who owns the bytes where the store says so."""
     st.subheader("Space", anchor=False)
@@ -41,11 +30,8 @@ def show_space(page: Page) -> None:
     st.markdown(f"About **{size(total)}** in {plural(len(sizes), 'run')}, as the session files list it.")
     for n, run in sizes[:20]:
         st.progress(min(1.0, max(0.0, n / total)), text=f"{escaped(run.name, limit=50)} · {size(n)}")
-    every = [owners(r) for _, r in sizes]
-    if any(every):
-        totals: dict[str, int] = defaultdict(int)
-        for found in every:
-            for owner, n in found.items():
-                totals[owner] += n
-        st.caption("Owned by: " + ", ".join(f"{escaped(o, limit=60)} ({size(n)})" for o, n in totals.items()))
-    st.caption("What the Drive's trash holds is not known here yet; see Drive's own storage page.")
+    owned = bytes_by_owner(s.session for _, r in sizes for s in r.files.sessions)
+    if owned:
+        shares = ", ".join(f"{escaped(o, limit=60)} ({size(n)})" for o, n in list(owned.items())[:20])
+        st.caption(f"Checkpoints are owned and paid for by: {shares}")
+    st.caption("A Drive's trash counts too: `batonpass doctor` says how much it holds, and only its owner empties it.")

@@ -10,6 +10,7 @@ from typing import Any
 from batonpass.core.amounts import duration, size
 from batonpass.core.lineage import Candidate, resume_candidates, work_at_risk
 from batonpass.core.model import Session
+from batonpass.core.owners import bytes_by_owner
 from batonpass.core.states import State, run_state, session_state
 from batonpass.core.storage import Store
 from batonpass.sync.commands.opening import add_json, add_run, open_run
@@ -75,6 +76,9 @@ def _show(
             for c in candidates
         ]
         show_table(rows)
+    owned = bytes_by_owner(s.session for s in files.sessions)
+    if owned:
+        show(f"  owned and paid for by: {', '.join(f'{owner} ({size(n)})' for owner, n in owned.items())}")
 
 
 def _safe_line(safe: Candidate | None, now: datetime) -> str:
@@ -152,6 +156,7 @@ def _tree(
             for s in files.sessions
         ],
         "checkpoints": [_checkpoint(c) for c in candidates],
+        "bytes_by_owner": bytes_by_owner(s.session for s in files.sessions),
         "broken": list(files.broken),
     }
 
@@ -164,6 +169,7 @@ def _checkpoint(candidate: Candidate) -> dict[str, Any]:
         "step": candidate.step,
         "size_bytes": listing.size_bytes,
         "created_at": listing.created_at,
+        "owner": listing.owner,
         "proven": candidate.proven,
         "passed_over": candidate.passed_over or None,
         "missing": list(listing.missing),

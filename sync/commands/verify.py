@@ -63,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
         )
         if share is not None:
             show(f"{report.read_files:,} files read back, {size(report.read_bytes)}, each compared with its sha256")
+        for owner, n in report.bytes_by_owner.items():
+            show(f"owned and paid for by {owner}: {size(n)}")
         for finding in report.findings:
             show(f"  step {finding.step:,}: {finding.file}: {finding.problem}")
         show("all as it was published" if not report.findings and not files.broken else "not all of it is whole")

@@ -46,6 +46,7 @@ _TOO_NARROW = {"insufficientPermissions", "insufficientScopes", "ACCESS_TOKEN_SC
 _FULL_HINT = "make room in that Google Drive (its trash counts too), or keep fewer checkpoints"
 _SCOPE_HINT = "sign in again with `batonpass login`; the scope drive.file is enough"
 _RIGHTS_HINT = "only the account that owns a file may do this: sign in as its owner, or use a folder of your own"
+_UNSEEN_HINT = "does the token belong to another account or OAuth client? `batonpass doctor` names both"
 _LATER_HINT = "nothing to do: it is tried again"
 _SLOWER_HINT = "nothing to do: it goes on more slowly"
 
@@ -115,7 +116,9 @@ def from_answer(status: int, headers: Mapping[str, Any], body: bytes) -> StoreEr
     if status == 403:
         return StoreError(f"Google Drive does not allow this ({said})", hint=_RIGHTS_HINT)
     if status in (404, 410):
-        return NotFoundError("Google Drive says that this does not exist (or this sign-in cannot see it)")
+        return NotFoundError(
+            "Google Drive says that this does not exist (or this sign-in cannot see it)", hint=_UNSEEN_HINT
+        )
     if status in (409, 412):
         return ConflictError(f"somebody else wrote here first ({said})", hint="read it again, then decide")
     return StoreError(f"Google Drive refused the call ({said})", hint="please report this with the number")

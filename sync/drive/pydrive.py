@@ -23,9 +23,25 @@ from batonpass.sync.sign_in import TIMEOUT_S, Credential
 FOLDER_TYPE = "application/vnd.google-apps.folder"
 FIELDS = (
     "id,title,mimeType,etag,headRevisionId,fileSize,md5Checksum,sha256Checksum,createdDate,modifiedDate,"
-    "labels(trashed),parents(id),ownedByMe,owners(displayName)"
+    "labels(trashed),parents(id),ownedByMe,owners(displayName),driveId"
 )
 """What we ask of every file."""
+
+
+class _Bearer:
+    """What one connection needs of the shared credential. It remembers the token it sent, so that a rejected one is replaced once."""
+
+    def __init__(self, credential: Credential) -> None:
+        self._credential = credential
+        self._sent: str | None = None
+
+    def before_request(self, _request: object, _method: str, _url: str, headers: dict[str, str]) -> None:
+        self._credential.ensure_fresh()
+        self._sent = self._credential.google.token
+        self._credential.google.apply(headers, self._sent)  # type: ignore[no-untyped-call]
+
+    def refresh(self, _request: object) -> None:
+        self._credential.replace(self._sent)
 
 
 class _Adapter:
@@ -45,7 +61,7 @@ class _Adapter:
     def authorize(self, http: httplib2.Http) -> AuthorizedHttp:
         with self._lock:
             self._opened.append(http)
-        return AuthorizedHttp(self._credential.google, http=http)
+        return AuthorizedHttp(_Bearer(self._credential), http=http)
 
     def refresh(self, _http: httplib2.Http) -> None:
         self._credential.ensure_fresh()

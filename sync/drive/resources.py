@@ -14,7 +14,6 @@ Resource = dict[str, Any]
 
 def info_of(key: str, resource: Resource) -> ObjectInfo:
     """What a store says about the file that `key` stands for."""
-    owners = resource.get("owners") or [{}]
     return ObjectInfo(
         key,
         int(resource.get("fileSize", 0)),
@@ -23,13 +22,22 @@ def info_of(key: str, resource: Resource) -> ObjectInfo:
         id=str(resource["id"]),
         md5=resource.get("md5Checksum"),
         sha256=resource.get("sha256Checksum"),
-        owner=owners[0].get("displayName"),
+        owner=_owner(resource),
     )
 
 
 def version_of(resource: Resource) -> str:
     """What changes with the content and only with it: the head's revision. The etag also changes when somebody looks at a file."""
     return str(resource.get("headRevisionId") or resource["etag"])
+
+
+def _owner(resource: Resource) -> str | None:
+    """Who pays for the bytes. On a shared drive files have no owner but the drive."""
+    if resource.get("driveId"):
+        return "the shared drive"
+    owners = resource.get("owners") or [{}]
+    name = owners[0].get("displayName")
+    return str(name) if name else None
 
 
 def check_object(key: str, resource: Resource) -> Resource:

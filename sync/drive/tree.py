@@ -27,6 +27,7 @@ class Tree:
         self._folders: dict[str, tuple[str, ...]] = {}
         self._unlisted: dict[str, str] = {}
         self._made: dict[str, str] = {}
+        self._root_id: str | None = None
         self._lock = threading.Lock()
         self._making = threading.RLock()
 
@@ -81,24 +82,43 @@ class Tree:
         with self._lock:
             if ids:
                 self._folders[path] = ids
+                self._root_id = self._root_id if path else ids[0]
             else:
                 self._folders.pop(path, None)
         return ids
 
     def make_folder(self, path: str) -> str:
-        """The id of the folder at `path`, created with those above it where there is none."""
+        """The id of the folder at `path`, created with those above it where there is none.
+
+        NotFoundError where the root was there before and no longer is: another root would scatter a run over two places.
+        """
         ids = self.folder(path)
         if ids:
             return ids[0]
         with self._making:  # two threads of one process must not make twins
             ids = self.folder(path)
+            if not ids and not path and self._root_id is not None:
+                return self._same_root(self._root_id)
             if not ids:
                 above, _, title = path.rpartition("/")
                 parent = self.make_folder(above) if path else "root"
                 ids = (self._create(path, title if path else self._root, parent),)
                 with self._lock:
                     self._folders[path], self._made[path] = ids, ids[0]
+                    self._root_id = self._root_id if path else ids[0]
         return ids[0]
+
+    def _same_root(self, root_id: str) -> str:
+        """The root that was used so far, although a listing does not show it."""
+        try:
+            if not self._drive.get(root_id)["labels"]["trashed"]:
+                return root_id
+        except NotFoundError:
+            pass
+        raise NotFoundError(
+            "the folder of this store is no longer there, or this sign-in cannot see it",
+            hint="was it removed, or does the token belong to another account? Put it back, then it goes on by itself",
+        )
 
     def holds(self, key: str, resource: Resource) -> bool:
         """Whether this file is what the key stands for: its name, in its folder. An id that came from a file is untrusted."""

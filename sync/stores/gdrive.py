@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote
 
-from batonpass.core.errors import NotFoundError, StoreError, UsageError
+from batonpass.core.errors import NotFoundError, StoreError, StoreFullError, UsageError
 from batonpass.core.naming import check_key, check_prefix
 from batonpass.core.settings import Settings
 from batonpass.core.storage import ObjectInfo, Properties, Transfer
@@ -29,6 +29,8 @@ from batonpass.sync.sign_in import Credential, check_endpoint, find_credential
 _PROPERTIES = Properties(
     proves_arrival=True, compare_and_swap=True, unique_keys=False, listing_lags=True, has_ids=True, streams=3
 )
+
+_NO_SPACE_HINT = "a service account owns no space: use a folder of a shared drive with room (gdrive://id:<folder id>), or sign in as a person"
 
 
 def open_gdrive(url: str, settings: Settings) -> GDriveStore:
@@ -82,9 +84,14 @@ class GDriveStore:
         A body above 4 MiB goes through a resumable session; give a `transfer` to continue it in a later call or process.
         """
         check_key(key)
-        return self._writer.put(
-            key, Payload(body, key), expect=expect, store_id=store_id, transfer=transfer or Transfer()
-        )
+        try:
+            return self._writer.put(
+                key, Payload(body, key), expect=expect, store_id=store_id, transfer=transfer or Transfer()
+            )
+        except StoreFullError as error:
+            if self.credential.kind == "service account":
+                error.hint = _NO_SPACE_HINT
+            raise
 
     @translated("get")
     def get(self, key: str, *, store_id: str | None = None) -> bytes:

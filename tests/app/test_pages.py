@@ -174,3 +174,12 @@ def test_a_session_that_another_has_taken_over_from_is_not_called_live(app: AppM
     words_by_number = dict(zip(at.dataframe[0].value[""], at.dataframe[0].value["How it stands"], strict=True))
     assert words_by_number[1] == "no last word; continued by another"
     assert words_by_number[6] == "live"
+
+
+def test_who_owns_the_bytes_is_shown_with_each_checkpoint_and_in_sum(app: AppMaker, store: Path) -> None:
+    table = next(
+        frame.value for frame in app(store, page="run").dataframe if "Owner" in getattr(frame.value, "columns", ())
+    )
+    assert set(table["Owner"]) == {"you"}
+    said = [caption.value for caption in app(store, page="settings").caption]
+    assert any("owned and paid for by: you" in text for text in said)

@@ -57,6 +57,8 @@ class Accounts:
         self.accounts: dict[str, Account] = {}
         self.grants: dict[str, Grant] = {}
         self.tokens: dict[str, tuple[Grant, float]] = {}
+        self.handed_out: list[str] = []
+        """Every secret that a client was ever given."""
 
     def account(self, email: str) -> Account:
         return self.accounts.setdefault(email, Account(email))
@@ -65,11 +67,13 @@ class Accounts:
         self.account(account)
         grant = Grant(account, client_id, tuple(scopes), "1//refresh-" + secrets.token_urlsafe(24), expires_s)
         self.grants[grant.refresh_token] = grant
+        self.handed_out.append(grant.refresh_token)
         return grant
 
     def new_token(self, grant: Grant, now: float) -> str:
         token = "ya29.access-" + secrets.token_urlsafe(24)
         self.tokens[token] = (grant, now + grant.expires_s)
+        self.handed_out.append(token)
         return token
 
     def by_header(self, header: str | None, now: float) -> Grant:

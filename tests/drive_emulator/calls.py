@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from drive_emulator import files, media, revisions
+from drive_emulator import files, media, revisions, shared_drives
 from drive_emulator.accounts import Grant
 from drive_emulator.answers import Answer, DriveError, error, html_page
 from drive_emulator.exchange import Dropped, Exchange
@@ -162,6 +162,7 @@ class Calls:
         grant = self.storage.accounts.by_header(exchange.headers.get("Authorization"), time.monotonic())
         if not (grant.may_read() if op in _READS else grant.may_write()):
             raise DriveError(403, "insufficientPermissions", "Request had insufficient authentication scopes.")
+        shared_drives.check_asked(exchange, self.storage)
         if exchange.parts[0] == "upload":
             upload = self.uploads.insert if op == "files.insert" else self.uploads.update
             return upload(exchange, grant)

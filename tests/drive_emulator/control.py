@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from drive_emulator import shared_drives
 from drive_emulator.answers import Answer, as_json
 from drive_emulator.calls import Calls
 from drive_emulator.exchange import Exchange
@@ -66,6 +67,18 @@ class Control:
     def do_empty_trash(self, email: str) -> None:
         """The user does it by hand."""
         self.storage.empty_trash(email)
+
+    def do_secrets(self) -> list[str]:
+        """Every refresh token, access token, sign-in code and upload session that was ever given to a client."""
+        return self.storage.accounts.handed_out
+
+    def do_consent(self, answer: str) -> None:
+        """What the person at the consent page does from now on: yes, no, or unticked."""
+        self.calls.sign_in.consent = answer
+
+    def do_shared_drive(self, members: dict[str, str], quota_bytes: int = 100 << 30) -> str:
+        """A shared drive with these members (e-mail to role); its id."""
+        return shared_drives.make(self.storage, members, quota_bytes)
 
     def do_settings(
         self,

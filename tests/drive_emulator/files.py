@@ -11,7 +11,7 @@ from drive_emulator.exchange import Exchange
 from drive_emulator.fields import select
 from drive_emulator.query import Query
 from drive_emulator.revisions import bytes_used
-from drive_emulator.storage import FOLDER, File, Storage
+from drive_emulator.storage import FOLDER, SHARED_DRIVE, File, Storage, is_shared_drive
 from drive_emulator.v3 import about as about_v3
 from drive_emulator.v3 import from_v2
 
@@ -37,6 +37,9 @@ def resource(storage: Storage, grant: Grant, file: File, base_url: str) -> dict[
         "shared": bool(file.permissions),
         "selfLink": f"{base_url}drive/v2/files/{file.id}",
     }
+    if is_shared_drive(file.owner):
+        del tree["owners"]
+        tree |= {"ownedByMe": False, "driveId": file.owner.removeprefix(SHARED_DRIVE)}
     if file.blob is not None:
         tree |= {
             "fileSize": str(file.blob.size),
@@ -104,6 +107,8 @@ def find_all(exchange: Exchange, storage: Storage, grant: Grant) -> Answer:
     with storage.lock:
         query = Query(exchange.query.get("q", ""), lambda name: storage.folder_id(grant, name))
         found = [f for f in storage.files.values() if storage.sees(grant, f)]
+        if exchange.query.get("includeItemsFromAllDrives") != "true":
+            found = [f for f in found if not is_shared_drive(f.owner)]
         found = [f for f in found if query.matches(_with_trash(storage, f)) and storage.lists(f)]
         found.sort(key=lambda f: f.created, reverse=True)
         for part in reversed([p for p in exchange.query.get("orderBy", "").split(",") if p]):

@@ -19,14 +19,21 @@ class SignIn:
     def __init__(self, storage: Storage) -> None:
         self.accounts = storage.accounts
         self.codes: dict[str, Grant] = {}
+        self.consent = "yes"
+        """What the person does at the page: "yes", "no", or "unticked" (yes, but not to what was asked)."""
 
     def page(self, exchange: Exchange) -> Answer:
-        """The person says yes at once, as the account named in `login_hint` (or ann)."""
+        """The person answers at once, as the account named in `login_hint` (or ann)."""
         query = exchange.query
+        if self.consent == "no":
+            back = urlencode({"error": "access_denied", "state": query.get("state", "")})
+            return Answer(302, {"Location": f"{query['redirect_uri']}?{back}"})
+        scope = query["scope"] if self.consent == "yes" else "openid"
         account = query.get("login_hint", "ann@example.org")
         code = secrets.token_urlsafe(12)
-        self.codes[code] = self.accounts.grant(account, query["client_id"], query["scope"].split())
-        back = urlencode({"code": code, "state": query.get("state", ""), "scope": query["scope"]})
+        self.codes[code] = self.accounts.grant(account, query["client_id"], scope.split())
+        self.accounts.handed_out.append(code)
+        back = urlencode({"code": code, "state": query.get("state", ""), "scope": scope})
         return Answer(302, {"Location": f"{query['redirect_uri']}?{back}"})
 
     def token(self, exchange: Exchange) -> Answer:
@@ -50,6 +57,9 @@ class SignIn:
             return self.codes.pop(form["code"], None)
         if "assertion" in form:
             claims = form["assertion"].split(".")[1]
-            email = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["iss"]
-            return next((g for g in self.accounts.grants.values() if g.client_id == email), None)
+            said = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+            grant = next((g for g in self.accounts.grants.values() if g.client_id == said["iss"]), None)
+            if grant is not None:  # a service account gets what it asks for: nobody is asked
+                grant.scopes = tuple(said["scope"].split())
+            return grant
         return self.accounts.grants.get(form.get("refresh_token", ""))

@@ -18,6 +18,12 @@ from drive_emulator.answers import DriveError, not_found
 from drive_emulator.temper import Moods
 
 FOLDER = "application/vnd.google-apps.folder"
+SHARED_DRIVE = "shared-drive:"
+
+
+def is_shared_drive(owner: str) -> bool:
+    """Whether this owner of files is a shared drive, no person."""
+    return owner.startswith(SHARED_DRIVE)
 
 
 @dataclass
@@ -163,7 +169,7 @@ class Storage:
             raise DriveError(412, "conditionNotMet", "Precondition Failed")
 
     def check_writer(self, grant: Grant, file: File) -> None:
-        if self.role(grant.account, file) not in ("owner", "writer"):
+        if self.role(grant.account, file) not in ("owner", "writer", "fileOrganizer", "organizer"):
             raise DriveError(403, "insufficientFilePermissions", "The user does not have sufficient permissions")
 
     def check_space(self, owner: str, more_bytes: int) -> None:
@@ -194,6 +200,11 @@ class Storage:
             raise DriveError(403, "userRateLimitExceeded", "User Rate Limit Exceeded.")
         self._creates[account] = (tokens - 1, now)
 
+    def payer(self, grant: Grant, body: dict[str, Any]) -> str:
+        """Who owns a new file and pays for it: who makes it, or the shared drive that it lies in."""
+        above = [self.files[p["id"]] for p in body.get("parents", []) if p["id"] in self.files]
+        return next((f.owner for f in above if is_shared_drive(f.owner)), grant.account)
+
     def used(self, owner: str, *, in_trash: bool = False) -> int:
         mine = (f for f in self.files.values() if f.owner == owner)
         return sum(revisions.bytes_used(f) for f in mine if not in_trash or self.is_trashed(f))
@@ -201,7 +212,8 @@ class Storage:
     def insert(self, grant: Grant, body: dict[str, Any], blob: Blob | None) -> File:
         self.check_new(grant, body)
         self.check_pace(grant.account)
-        self.check_space(grant.account, blob.size if blob else 0)
+        owner = self.payer(grant, body)
+        self.check_space(owner, blob.size if blob else 0)
         if blob is not None:
             self.check_day(grant.account, blob.size)
         now = self._next_moment(grant.account)
@@ -211,7 +223,7 @@ class Storage:
         modified = datetime.fromisoformat(body["modifiedDate"]) if "modifiedDate" in body else now
         file_id = body.get("id") or self.new_ids(1)[0]
         file = File(
-            file_id, body.get("title", "Untitled"), mime_type, parents, grant.account, grant.client_id,
+            file_id, body.get("title", "Untitled"), mime_type, parents, owner, grant.client_id,
             now, modified, time.monotonic() + self.list_lag_s, list(body.get("properties", [])),
         )  # fmt: skip
         if blob is not None:
@@ -259,7 +271,7 @@ class Storage:
         file.drifts_at = None if drift_s is None else time.monotonic() + drift_s
 
     def delete(self, grant: Grant, file: File) -> None:
-        if file.owner != grant.account:
+        if self.role(grant.account, file) not in ("owner", "organizer"):
             raise DriveError(403, "insufficientFilePermissions", "The user does not have sufficient permissions")
         self._remove(file)
 

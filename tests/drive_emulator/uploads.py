@@ -80,11 +80,12 @@ class Uploads:
             if target is None:
                 self.storage.check_new(grant, body)
             self.storage.check_day(grant.account)
-            owner = self.storage.files[target].owner if target else grant.account
+            owner = self.storage.files[target].owner if target else self.storage.payer(grant, body)
             self.storage.check_space(owner, int(exchange.headers.get("X-Upload-Content-Length") or 0))
             secret = "AEnB2U-session-" + secrets.token_urlsafe(24)
             session = Session(grant, body, target, exchange.if_match, exchange.query.get("fields"), path)
             self.sessions[secret] = session
+            self.storage.accounts.handed_out.append(secret)
         where = f"{exchange.base_url}upload/drive/v{exchange.version}/files?uploadType=resumable&upload_id={secret}"
         return Answer(200, {"Location": where})
 
