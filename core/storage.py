@@ -36,6 +36,9 @@ class Properties:
     """Objects have ids by which they are addressed; `new_ids` returns some before anything is sent."""
     streams: int = 1
     """So many transfers at once pay off: more than one where each call waits for a far server."""
+    keeps_pace: bool = False
+    """Content goes no faster than `Settings.max_upload_mbit_s` and `max_download_mbit_s`. False where another program (a mounted
+    Drive's own) or the system moves the bytes."""
 
 
 @dataclass(frozen=True, slots=True)

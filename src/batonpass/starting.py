@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from batonpass.core.errors import StoreUnreachableError, UsageError
 from batonpass.core.model import Session
-from batonpass.core.settings import Settings, read_settings
+from batonpass.core.settings import NOT_CAPPED, Settings, read_settings
 from batonpass.core.storage import Store
 from batonpass.sync.handover import Patience
 
@@ -48,6 +48,8 @@ def start(
     keep_best: str | None = None,
     save_every_s: float | None = None,
     sync_every_s: float = DEFAULT_SYNC_EVERY_S,
+    max_upload_mbit_s: float | None = None,
+    max_download_mbit_s: float | None = None,
 ) -> Run:
     """Open a run on this machine: continue it, or create it when no ids are given and the store has none of that name.
 
@@ -57,6 +59,7 @@ def start(
     `offline`: the store cannot be reached and you want to train anyway: a run of its own in a root on this machine's disk, marked so
     in its configuration; `batonpass copy` brings that root elsewhere later.
     `checkpoint`: the key of a manifest to continue from instead of the newest (the app's resume page writes it): a deliberate rewind.
+    `max_upload_mbit_s`, `max_download_mbit_s`: content goes no faster (default: BATONPASS_MAX_UPLOAD_MBIT_S and ..._DOWNLOAD_...).
     `precision` ("fp32", "amp", "bf16") is what the machine card ranks GPUs by. `keep`: how many checkpoints stay on the store
     beside the best by `keep_best` ("loss:min", "accuracy:max"). `save_every_s`: seconds between saves (default: every 60 s, rarer
     when saving costs more than 1 % of the time). `sync_every_s`: seconds between two looks of the background service.
@@ -69,7 +72,7 @@ def start(
     from batonpass.sync.joining import Wanted  # noqa: PLC0415
     from batonpass.sync.pruning import Keep  # noqa: PLC0415
 
-    settings = read_settings()
+    settings = read_settings().capped(upload_mbit_s=max_upload_mbit_s, download_mbit_s=max_download_mbit_s)
     url = str(store) if store is not None else settings.store
     if url is None:
         raise UsageError(
@@ -90,6 +93,8 @@ def start(
         say("batonpass: this run is open in this kernel; closing that session first")
         before.finish()
     opened = _open_checked(url, settings)
+    if settings.has_cap and not opened.properties.keeps_pace:
+        say(f"batonpass: {NOT_CAPPED.format(url=opened.url)}")
     wanted = Wanted(
         name=name,
         account=account or settings.account or "",

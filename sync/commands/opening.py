@@ -6,7 +6,7 @@ import argparse
 import contextlib
 
 from batonpass.core.errors import NotFoundError, StoreError, UsageError
-from batonpass.core.settings import read_settings
+from batonpass.core.settings import NOT_CAPPED, Settings, read_settings
 from batonpass.core.storage import Store
 from batonpass.sync.commands.printing import note
 from batonpass.sync.reading import RunFiles, read_run
@@ -40,6 +40,24 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document (docs/CLI.md names its keys)")
 
 
+def add_caps(parser: argparse.ArgumentParser, *, up: bool = False, down: bool = False) -> None:
+    """The options of verbs that move content."""
+    for wanted, word in ((up, "upload"), (down, "download")):
+        if wanted:
+            parser.add_argument(
+                f"--max-{word}",
+                type=float,
+                metavar="MBIT_S",
+                help=f"{word} no faster, in megabits a second (default: BATONPASS_MAX_{word.upper()}_MBIT_S)",
+            )
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """The environment's settings, with the caps of `add_caps`."""
+    upload, download = getattr(args, "max_upload", None), getattr(args, "max_download", None)
+    return read_settings().capped(upload_mbit_s=upload, download_mbit_s=download)
+
+
 def store_url(args: argparse.Namespace) -> str:
     """What --store or the environment says. UsageError when neither does."""
     url: str | None = args.store or read_settings().store
@@ -48,16 +66,16 @@ def store_url(args: argparse.Namespace) -> str:
     return url
 
 
-def open_existing(url: str) -> Store:
+def open_existing(url: str, settings: Settings | None = None) -> Store:
     """A store that holds runs already. NotFoundError where it holds nothing yet, NotOurFolderError where it is somebody else's."""
-    inner = open_store(url)
+    inner = _open(url, settings)
     open_root(RetryStore(inner, backoff=_FIRST_CONTACT), create=False)
     return RetryStore(inner, on_failure=_say_again)
 
 
-def open_store_to_write(url: str) -> Store:
+def open_store_to_write(url: str, settings: Settings | None = None) -> Store:
     """A store that a session may create in: it must answer now. StoreUnreachableError soon, where it does not."""
-    inner = open_store(url)
+    inner = _open(url, settings)
     with contextlib.suppress(NotFoundError):
         open_root(RetryStore(inner, backoff=_FIRST_CONTACT), create=False)
     return RetryStore(inner, on_failure=_say_again)
@@ -65,11 +83,19 @@ def open_store_to_write(url: str) -> Store:
 
 def open_run(args: argparse.Namespace) -> tuple[Store, RunFiles]:
     """The store and everything small of the run that the arguments name."""
-    store = open_existing(store_url(args))
+    store = open_existing(store_url(args), settings_of(args))
     run = read_run(store, find_run(store, args.run))
     for trouble in run.broken:
         note(f"batonpass: left out: {trouble}")
     return store, run
+
+
+def _open(url: str, settings: Settings | None) -> Store:
+    settings = settings or read_settings()
+    store = open_store(url, settings)
+    if settings.has_cap and not store.properties.keeps_pace:
+        note(f"batonpass: {NOT_CAPPED.format(url=store.url)}")
+    return store
 
 
 def _say_again(error: StoreError, delay_s: float) -> None:

@@ -7,18 +7,19 @@ from pathlib import Path
 
 from batonpass.core.amounts import size
 from batonpass.sync.bringing import bring_back, check_empty
-from batonpass.sync.commands.opening import add_run, open_run
+from batonpass.sync.commands.opening import add_caps, add_run, open_run
 from batonpass.sync.commands.printing import ProgressLine, note, show
 from batonpass.sync.restore import RestoreProgress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """RUN --store --step --to."""
+    """RUN --store --step --to --max-download."""
     add_run(parser)
     parser.add_argument(
         "--step", type=int, metavar="N", help="the step to bring back (default: the newest durable one)"
     )
     parser.add_argument("--to", type=Path, metavar="DIR", required=True, help="a new or empty folder")
+    add_caps(parser, down=True)
 
 
 def run(args: argparse.Namespace) -> int:

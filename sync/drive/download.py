@@ -7,7 +7,6 @@ from typing import BinaryIO, Final
 import requests
 
 from batonpass.core.errors import ConflictError, StoreUnreachableError
-from batonpass.core.files import CHUNK_BYTES
 from batonpass.core.storage import Transfer
 from batonpass.sync.drive.failures import from_answer
 from batonpass.sync.drive.http import DriveHttp
@@ -90,7 +89,8 @@ class _Download:
     def _copy(self, answer: requests.Response, skip: int) -> None:
         announced = answer.headers.get("Content-Length")
         end = self.at - skip + int(announced) if announced else None
-        for block in answer.iter_content(CHUNK_BYTES):
+        for block in answer.iter_content(self.http.down.block_bytes):
+            self._wait(len(block), int(announced or 0))
             wanted = block[min(skip, len(block)) :]
             skip -= len(block) - len(wanted)
             self.to.write(wanted)
@@ -100,3 +100,10 @@ class _Download:
                 check_stop(self.transfer, op="fetch", key=self.key)
         if end is not None and self.at < end:
             raise _Short
+
+    def _wait(self, count: int, announced: int) -> None:
+        pace = self.http.down
+        if 0 < announced <= pace.at_once_bytes:
+            pace.note(count)
+        else:
+            pace.take(count, self.transfer.should_stop)

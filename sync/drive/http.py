@@ -13,6 +13,7 @@ from typing import Any, Final
 import requests
 
 from batonpass.sync.drive.failures import guarded
+from batonpass.sync.drive.pace import Pace
 from batonpass.sync.sign_in import Credential
 
 TIMEOUT_S: Final = (15.0, 60.0)
@@ -62,9 +63,13 @@ class ServerClock:
 
 
 class DriveHttp:
-    """Authorised requests. `root_url` is where the API lives, ending in "/"."""
+    """Authorised requests. `root_url` is where the API lives, ending in "/"; `up` and `down` say how fast content may go."""
 
-    def __init__(self, credential: Credential, root_url: str) -> None:
+    def __init__(
+        self, credential: Credential, root_url: str, *, up: Pace | None = None, down: Pace | None = None
+    ) -> None:
+        self.up = up or Pace()
+        self.down = down or Pace()
         self.credential = credential
         self.root_url = root_url
         self.clock = ServerClock()

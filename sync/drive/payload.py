@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from batonpass.core.errors import StoreError
 from batonpass.core.files import CHUNK_BYTES, Digest
 from batonpass.core.storage import Transfer
+from batonpass.sync.drive.pace import Pace
 from batonpass.sync.stores.bodies import body_digest, body_size, check_stop
 
 
@@ -39,17 +40,17 @@ class Payload:
         return self.body if isinstance(self.body, bytes) else self.body.read_bytes()
 
     @contextmanager
-    def stream(self, offset: int, transfer: Transfer) -> Iterator[Stream]:
-        """The bytes from `offset` on, as a request's body."""
+    def stream(self, offset: int, transfer: Transfer, pace: Pace | None = None) -> Iterator[Stream]:
+        """The bytes from `offset` on, as a request's body, handed out no faster than `pace`."""
         with io.BytesIO(self.body) if isinstance(self.body, bytes) else self.body.open("rb") as file:
             file.seek(offset)
-            yield Stream(file, offset, self.size_bytes, transfer, self.key)
+            yield Stream(file, offset, self.size_bytes, transfer, self.key, pace or Pace())
 
 
 class Stream:
     """A request's body of known length that asks `should_stop` and tells `on_progress` as it is read."""
 
-    def __init__(self, file: BinaryIO, offset: int, total: int, transfer: Transfer, key: str) -> None:
+    def __init__(self, file: BinaryIO, offset: int, total: int, transfer: Transfer, key: str, pace: Pace) -> None:
         self._file = file
         self._at = offset
         self._told = offset
@@ -57,6 +58,7 @@ class Stream:
         self._length = total - offset
         self._transfer = transfer
         self._key = key
+        self._pace = pace
 
     def __len__(self) -> int:
         return self._length
@@ -74,8 +76,9 @@ class Stream:
         if left == 0:
             return b""
         check_stop(self._transfer, op="put", key=self._key)
-        block = self._file.read(min(count, left))
+        block = self._file.read(min(count, left, self._pace.block_bytes))
         if not block:
             raise StoreError(f"the file for {self._key} became shorter while it was being sent", hint="try again")
+        self._pace.take(len(block), self._transfer.should_stop)
         self._at += len(block)
         return block

@@ -53,7 +53,7 @@ class Target:
 
 def upload(http: DriveHttp, target: Target, payload: Payload, transfer: Transfer) -> dict[str, Any]:
     """Drive's words about the written file. StoreError; ConflictError for a taken id (409) or another version (412)."""
-    if transfer.token is None and payload.size_bytes <= MULTIPART_BYTES:
+    if transfer.token is None and payload.size_bytes <= min(MULTIPART_BYTES, http.up.at_once_bytes):
         return _send_at_once(http, target, payload, transfer)
     return _Resumable(http, target, payload, transfer).run()
 
@@ -65,6 +65,7 @@ def _send_at_once(http: DriveHttp, target: Target, payload: Payload, transfer: T
     head = f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{json.dumps(target.metadata)}\r\n"
     middle = f"--{boundary}\r\nContent-Type: {_TYPE}\r\nContent-Transfer-Encoding: binary\r\n\r\n"
     body = b"".join((head.encode(), middle.encode(), content, f"\r\n--{boundary}--\r\n".encode()))
+    http.up.note(len(body))
     headers = {**target.headers(), "Content-Type": f"multipart/related; boundary={boundary}"}
     answer = http.send(target.method, target.url(http.root_url, "multipart"), headers=headers, data=body)
     transfer.on_progress(payload.size_bytes, payload.size_bytes)
@@ -160,7 +161,7 @@ class _Resumable:
             headers = {"Content-Range": f"bytes */{total}"}
             return self.http.send("PUT", self.transfer.token, headers=headers, data=b"")
         headers = {"Content-Range": f"bytes {offset}-{total - 1}/{total}", "Content-Type": _TYPE}
-        with self.payload.stream(offset, self._forward_only()) as stream:
+        with self.payload.stream(offset, self._forward_only(), self.http.up) as stream:
             return self.http.send("PUT", self.transfer.token, headers=headers, data=stream)
 
     def _forward_only(self) -> Transfer:

@@ -19,6 +19,7 @@ from batonpass.sync.drive.download import download
 from batonpass.sync.drive.failures import from_answer, guarded, translated
 from batonpass.sync.drive.http import DriveHttp
 from batonpass.sync.drive.ids import Ids
+from batonpass.sync.drive.pace import Pace, pace_of
 from batonpass.sync.drive.payload import Payload
 from batonpass.sync.drive.pydrive import FOLDER_TYPE, PyDrive
 from batonpass.sync.drive.resources import Resource, check_object, info_of
@@ -27,7 +28,13 @@ from batonpass.sync.drive.writing import Writer
 from batonpass.sync.sign_in import Credential, check_endpoint, find_credential
 
 _PROPERTIES = Properties(
-    proves_arrival=True, compare_and_swap=True, unique_keys=False, listing_lags=True, has_ids=True, streams=3
+    proves_arrival=True,
+    compare_and_swap=True,
+    unique_keys=False,
+    listing_lags=True,
+    has_ids=True,
+    streams=3,
+    keeps_pace=True,
 )
 
 _NO_SPACE_HINT = "a service account owns no space: use a folder of a shared drive with room (gdrive://id:<folder id>), or sign in as a person"
@@ -44,17 +51,29 @@ def open_gdrive(url: str, settings: Settings) -> GDriveStore:
             f"{url} names no folder directly in My Drive", hint="use gdrive://batonpass, or gdrive://id:<folder id>"
         )
     endpoint = check_endpoint(settings.drive_endpoint, "BATONPASS_DRIVE_ENDPOINT") if settings.drive_endpoint else None
-    return GDriveStore(root, find_credential(settings), endpoint)
+    up, down = (
+        pace_of("up", settings.max_upload_mbit_s),
+        pace_of("down", settings.max_download_mbit_s),
+    )
+    return GDriveStore(root, find_credential(settings), endpoint, up=up, down=down)
 
 
 class GDriveStore:
     """`core.storage.Store` on Google Drive. Twins of one key: the oldest counts, then the smaller id."""
 
-    def __init__(self, root: str, credential: Credential, endpoint: str | None = None) -> None:
+    def __init__(
+        self,
+        root: str,
+        credential: Credential,
+        endpoint: str | None = None,
+        *,
+        up: Pace | None = None,
+        down: Pace | None = None,
+    ) -> None:
         self._root = root
         self.credential = credential
         self._drive = PyDrive(credential, endpoint)
-        self._http = DriveHttp(credential, self._drive.root_url)
+        self._http = DriveHttp(credential, self._drive.root_url, up=up, down=down)
         self._ids = Ids(self._http)
         self._tree = Tree(self._drive, self._ids, root)
         self._writer = Writer(self._http, self._drive, self._ids, self._tree)

@@ -163,3 +163,14 @@ def test_what_a_store_says_cannot_drive_the_terminal(batonpass, run_of_two):
     assert done.returncode == 0
     assert "\x1b" not in done.stdout
     assert "\u202e" not in done.stdout
+
+
+def test_who_caps_the_link_is_told_where_that_does_not_hold(batonpass, run_of_two, tmp_path):
+    """A folder's bytes are moved by the system or by another program; one line, and the restore goes on."""
+    back = tmp_path / "back"
+    done = batonpass("restore", "cats-v2", "--store", run_of_two.root, "--to", back, "--max-download", "8")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("the cap on the link does not hold there") == 1
+    refused = batonpass("restore", "cats-v2", "--store", run_of_two.root, "--to", tmp_path / "x", "--max-download", "0")
+    assert refused.returncode == 2
+    assert "megabits" in refused.stderr

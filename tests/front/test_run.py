@@ -308,3 +308,13 @@ def test_a_save_outside_the_loop_never_waits_for_a_busy_writer(store, monkeypatc
     go_on.set()
     assert run.finish()
     assert sessions(store)[0].session.checkpoints[-1].step == 5
+
+
+def test_a_cap_on_the_link_that_a_folder_cannot_keep_is_said_once(tmp_path, capsys):
+    """The bytes of a mounted folder go out through another program."""
+    model, optimizer = model_and_optimizer()
+    run = start(str(tmp_path / "drive"), max_upload_mbit_s=8).attach(model=model, optimizer=optimizer)
+    assert run.finish()
+    assert capsys.readouterr().out.count("the cap on the link does not hold there") == 1
+    with pytest.raises(UsageError, match="megabits"):
+        start(str(tmp_path / "drive"), max_upload_mbit_s=0)
