@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,19 +15,11 @@ from batonpass.core import naming
 from batonpass.core.codec import encode
 from batonpass.core.errors import ConflictError, StoppedError, StoreError, StoreThrottledError
 from batonpass.core.model import CheckpointListing, FileEntry, Manifest
+from batonpass.core.progress import Progress
 from batonpass.core.storage import ObjectInfo, Store, Transfer
 from batonpass.sync.crew import Crew
 from batonpass.sync.journal import Artifact, Journal, State
 from batonpass.sync.proof import prove
-
-
-@dataclass(slots=True)
-class Progress:
-    """What is being sent now, for the status card."""
-
-    file: str = ""
-    sent_bytes: int = 0
-    total_bytes: int = 0
 
 
 class Mirror:
@@ -66,7 +58,11 @@ class Mirror:
 
         StoreError when the store refuses or does not answer, StoppedError when asked to stop.
         """
-        entries = tuple(self._crew.each(lambda entry: self._send_file(directory, manifest, entry), manifest.files))
+        self.progress.begin(sum(entry.size_bytes for entry in manifest.files))
+        try:
+            entries = tuple(self._crew.each(lambda entry: self._send_file(directory, manifest, entry), manifest.files))
+        finally:
+            self.progress.end()
         placed = replace(manifest, files=entries)
         key = naming.manifest_file(self._folder, manifest.step, manifest.session, manifest.attempt)
         content = encode(placed)
@@ -109,6 +105,11 @@ class Mirror:
         self._journal.put(Artifact(listing.key, listing.manifest_sha256, 0, State.PUBLISHED, listing.id))
 
     def _send_file(self, directory: Path, manifest: Manifest, entry: FileEntry) -> FileEntry:
+        sent = self._send_once(directory, manifest, entry)
+        self.progress.done(entry.name, entry.size_bytes)
+        return sent
+
+    def _send_once(self, directory: Path, manifest: Manifest, entry: FileEntry) -> FileEntry:
         known = self._pool.get(entry.sha256)
         if known is not None and (there := self._look(known)):
             return replace(entry, pool=known.pool, id=known.id, owner=there.owner)
@@ -122,7 +123,7 @@ class Mirror:
         placed = replace(entry, pool=pool, id=started.store_id)
         if started.state is not State.SNAPSHOT and (there := self._look(placed)):
             return replace(placed, owner=there.owner)
-        placed = replace(placed, id=self._upload(directory / entry.name, started))
+        placed = replace(placed, id=self._upload(entry.name, directory / entry.name, started))
         there = self._look(placed)
         if there is None:
             self._journal.forget(key)
@@ -136,7 +137,7 @@ class Mirror:
         self._journal.put(replace(started, state=state, store_id=placed.id, token=None))
         return replace(placed, owner=there.owner)
 
-    def _upload(self, path: Path, artifact: Artifact) -> str | None:
+    def _upload(self, name: str, path: Path, artifact: Artifact) -> str | None:
         sending = replace(artifact, state=State.SENDING)
         told = 0
 
@@ -150,7 +151,7 @@ class Mirror:
             with self._counting:
                 self.moved_bytes += max(sent_bytes - told, 0)
                 told = sent_bytes
-                self.progress = Progress(path.name, sent_bytes, total_bytes)
+            self.progress.tell(name, sent_bytes, total_bytes)
             self.on_progress()
 
         if self._should_stop():
@@ -168,7 +169,6 @@ class Mirror:
         except StoreThrottledError as error:
             self._slow_down_if_asked(error)
             raise
-        self.progress = Progress()
         self._journal.put(replace(sending, state=State.COMMITTED, store_id=info.id, token=None))
         return info.id
 

@@ -118,12 +118,10 @@ class SyncService:
 
     def state(self) -> dict[str, Any]:
         """What `status()` and the session's file say about the lanes."""
-        progress = self._mirror.progress
-        sending = {"file": progress.file, "sent_bytes": progress.sent_bytes, "total_bytes": progress.total_bytes}
         lanes = {"beat": self.beat, "blobs": self.blobs, "tidying": self.tidying}
         return {
             **{name: lane.as_dict() for name, lane in lanes.items()},
-            "sending": sending,
+            "sending": self._mirror.progress.look().as_dict(),
             "skipped": self._outbox.skipped,
         }
 

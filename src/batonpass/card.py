@@ -65,6 +65,7 @@ def status_card(
     steps_at_risk: int = 0,
     seconds_at_risk: float = 0.0,
     branch: str | None = None,
+    sending: str = "",
     problems: Sequence[str] = (),
     acceptable_s: float = 60.0,
 ) -> Card:
@@ -87,6 +88,8 @@ def status_card(
     if durable_step is not None:
         state = "durable" if proven else "handed over to the mount, arrival not proven"
         rows.append(("On the store", f"step {durable_step:,}{_ago(durable_age_s)}: {state}"))
+    if sending:
+        rows.append(("On its way", sending))
     if steps_at_risk:
         rows.append(("At risk", _work(steps_at_risk, seconds_at_risk)))
     if branch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from batonpass.card import Card, status_card
+from batonpass.core.progress import read_moving
 from batonpass.sync.active import SessionStatus
 
 
@@ -27,6 +28,8 @@ class RunStatus:
     """Training time since that checkpoint, in seconds."""
     branch: str | None
     """Why this session does not hold the run; None while it does."""
+    sending: str
+    """What is on its way to the store now, how fast and how long still; empty when nothing is."""
     problems: tuple[str, ...]
     """What does not work at the moment, with what to do, one sentence each."""
 
@@ -43,6 +46,7 @@ class RunStatus:
             steps_at_risk=self.steps_at_risk,
             seconds_at_risk=self.seconds_at_risk,
             branch=self.branch,
+            sending=self.sending,
             problems=self.problems,
         )
 
@@ -79,5 +83,6 @@ def describe(status: SessionStatus, *, name: str, goal_steps: int | None, saving
         steps_at_risk=status.steps_at_risk,
         seconds_at_risk=status.seconds_at_risk,
         branch=status.branch,
+        sending=read_moving(status.lanes.get("sending")).words,
         problems=tuple(problems),
     )

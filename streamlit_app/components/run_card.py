@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from batonpass.core.progress import read_moving
 from batonpass.streamlit_app.components.gpus import gpu_name, place
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.state_badge import show_state
@@ -57,6 +58,12 @@ def _facts(page: Page, run: RunStory, standing: RunStanding) -> list[str]:
         )
     elif newest is not None:
         lines.append(":material/done_all: Nothing at risk")
+    if (
+        standing.is_live
+        and standing.session is not None
+        and (sending := read_moving(standing.session.sync.get("sending")).words)
+    ):
+        lines.append(f":material/cloud_upload: {escaped(sending)}, as of its last sign of life")
     if standing.session is not None:
         where = escaped(f"{gpu_name(standing.session)} · {place(standing.session)}")
         lines.append(f":material/memory: {where}")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from batonpass.core.amounts import duration, size
+from batonpass.core.progress import Rate, pace_words
 
 
 def plain(text: str) -> str:
@@ -62,16 +63,19 @@ class ProgressLine:
         self._monotonic = monotonic
         self._seen = self._stream.isatty()
         self._drawn_at = -1.0
+        self._rate = Rate(clock=monotonic)
 
     def update(self, detail: str, done_bytes: int, total_bytes: int) -> None:
         """`detail` is what is being worked on; both amounts are in bytes."""
         now = self._monotonic()
+        self._rate.see(done_bytes)
         if not self._seen or (now - self._drawn_at < 0.1 and done_bytes < total_bytes):
             return
         self._drawn_at = now
         share = done_bytes / total_bytes if total_bytes else 1.0
+        pace = pace_words(done_bytes, total_bytes, self._rate.bytes_per_s)
         bar = "#" * round(24 * share)
-        line = f"{self._what} [{bar:<24}] {share:4.0%} {size(done_bytes)} of {size(total_bytes)}  {plain(detail)}"
+        line = f"{self._what} [{bar:<24}] {share:4.0%} {size(done_bytes)} of {size(total_bytes)}{pace}  {plain(detail)}"
         self._stream.write(f"\r\x1b[2K{line[:118]}")
         self._stream.flush()
 

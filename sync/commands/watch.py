@@ -10,15 +10,15 @@ from pathlib import Path
 
 from batonpass.core.amounts import size
 from batonpass.core.errors import UsageError
-from batonpass.core.settings import read_settings
-from batonpass.sync.commands.opening import add_store, open_store_to_write, store_url
+from batonpass.sync.commands.opening import add_caps, add_store, open_store_to_write, settings_of, store_url
 from batonpass.sync.commands.printing import show
+from batonpass.sync.commands.sending import SendingLine
 from batonpass.sync.pruning import Keep
 from batonpass.sync.watching import Watch, WatchOptions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FOLDER --run --store --account --pid --every --keep --takeover."""
+    """FOLDER --run --store --account --pid --every --keep --takeover --max-upload."""
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the trainer writes its checkpoints")
     parser.add_argument("--run", required=True, metavar="NAME", help="the run's name; it is created if it is new")
     add_store(parser)
@@ -29,20 +29,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--keep", type=int, default=5, metavar="N", help="checkpoints that stay on the store (default: 5)"
     )
     parser.add_argument("--takeover", action="store_true", help="hold the run although another session seems to live")
+    add_caps(parser, up=True)
 
 
 def run(args: argparse.Namespace) -> int:
     """Watch until SIGINT, SIGTERM or the end of the trainer's process; 0 when all that was whole is on the store, else 1."""
     if not args.every > 0 or args.keep < 1:
         raise UsageError("--every and --keep must be above zero", hint="leave them out for 5 s and 5 checkpoints")
-    settings = read_settings()
+    settings = settings_of(args)
+    sending = SendingLine(_say)
     options = WatchOptions(
-        pid=args.pid, every_s=args.every, keep=Keep(last=args.keep), say=_say, takeover=args.takeover
+        pid=args.pid, every_s=args.every, keep=Keep(last=args.keep), say=sending.line, takeover=args.takeover
     )
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stopping.set())
-    store = open_store_to_write(store_url(args))
+    store = open_store_to_write(store_url(args), settings)
     watch = Watch(
         store, args.folder, args.run, account=args.account or settings.account or "", settings=settings, options=options
     )
@@ -55,8 +57,14 @@ def run(args: argparse.Namespace) -> int:
         _say(
             "batonpass: without --pid it cannot be told whether the trainer lives; an hour of silence counts as its end"
         )
-    why = watch.run_until(stopping)
-    safe = watch.close(why)
+    ended = threading.Event()
+    follower = sending.follow(watch.active.mirror.progress.look, ended)
+    try:
+        why = watch.run_until(stopping)
+        safe = watch.close(why)
+    finally:
+        ended.set()
+        follower.join()
     durable = watch.active.service.durable
     if durable is None:
         _say(f"batonpass: {why}; this session published no checkpoint" + ("" if safe else ", and some are not sent"))

@@ -94,6 +94,26 @@ def test_the_morning_page_tells_what_is_live_durable_and_at_risk(app: AppMaker, 
     assert "your log, not a promise" in said
 
 
+def test_the_morning_page_tells_what_a_live_session_is_sending(app: AppMaker, store: Path) -> None:
+    """With its end; for sessions that are over, nothing."""
+    sending = {"files": [["a*b*.safetensors", 1 << 20, 3 << 20]], "done_bytes": 1 << 20, "total_bytes": 3 << 20}
+    for path in store.glob("runs/*/sessions/*.json"):
+        edit(path, sync={"sending": {**sending, "bytes_per_s": 1 << 15}})
+    said = words(app(store))
+    assert said.count("as of its last sign of life") == 1
+    assert "MiB, 32\\.0 KiB/s, 64 s left" in said
+    assert "a\\*b\\*" in said
+
+
+@pytest.mark.parametrize("sending", ["fast", {"files": [[]]}, {"files": [["a", 1, 2]], "done_bytes": -1}])
+def test_nonsense_about_what_is_sent_is_nothing_to_tell(app: AppMaker, store: Path, sending: object) -> None:
+    for path in store.glob("runs/*/sessions/*.json"):
+        edit(path, sync={"sending": sending})
+    at = app(store)
+    assert not at.exception
+    assert "as of its last sign of life" not in words(at)
+
+
 def test_an_app_without_the_package_says_how_to_install_it(app: AppMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "batonpass.streamlit_app.components.frame", None)
     at = app()
