@@ -180,7 +180,7 @@ class Control:
     def do_reveal(self) -> None:
         """Lists have caught up: nothing is left out any more."""
         for file in self.storage.files.values():
-            file.listed_from = 0.0
+            file.listed_from, file.unlisted = 0.0, 0
 
     def do_trash(self, file_id: str) -> None:
         """The user drags it into the trash."""
