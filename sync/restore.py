@@ -45,7 +45,8 @@ def fetch_checkpoint(
     partials: Path | None = None,
     progress: RestoreProgress | None = None,
 ) -> tuple[Path, Manifest]:
-    """Download a checkpoint into `to/<name>` (made; must not exist yet) and return that folder and its manifest.
+    """Download a checkpoint into `to/<name>` (made; one that is there already is checked and completed) and return that folder and its
+    manifest.
 
     What has arrived when a call ends early stays hidden in `partials` (default `to`, on the same file system), under a name made of the
     manifest's hash, and is continued at its last byte.
@@ -59,8 +60,14 @@ def fetch_checkpoint(
         naming.check_part(entry.pool)
         naming.check_file_name(entry.name)
     name = naming.checkpoint_name(manifest.step, manifest.session, manifest.attempt)
+    target = to / name
     to.mkdir(parents=True, exist_ok=True)
     with _partial_folder(partials or to, hashlib.sha256(content).hexdigest()) as partial:
+        if target.is_dir() and not any(
+            partial.iterdir()
+        ):  # an earlier call brought it all and was cut off before it was used
+            partial.rmdir()
+            durable_rename(target, partial)
         _check_room(partial, manifest)
         try:
             done = 0
@@ -72,7 +79,6 @@ def fetch_checkpoint(
             raise
         (partial / MANIFEST).write_bytes(content)
         sync_folder(partial)
-        target = to / name
         durable_rename(partial, target)
     return target, manifest
 
@@ -97,7 +103,6 @@ def _partial_folder(partials: Path, digest: str) -> Iterator[Path]:
     try:
         partial.mkdir(exist_ok=True)
         yield partial
-        Path(lock.lock_file).unlink(missing_ok=True)
     finally:
         lock.release()
 

@@ -13,7 +13,7 @@ from filelock import FileLock
 from legs import Leg
 
 from batonpass.core.errors import CorruptCheckpointError, StoreFullError, StoreUnreachableError
-from batonpass.sync import restore
+from batonpass.sync import bringing, restore
 from batonpass.sync.reading import read_run
 from batonpass.sync.restore import RestoreProgress, fetch_checkpoint
 
@@ -91,7 +91,7 @@ def test_what_is_there_is_not_sent_again(published, emulator, tmp_path):
     )
     assert seen[0] > there
     assert (folder / "model.safetensors").read_bytes() == body
-    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".") and p.suffix != ".lock"] == []
 
 
 def _raise():
@@ -111,6 +111,25 @@ def test_a_part_that_is_not_the_files_beginning_is_noticed_and_begun_anew(publis
     part.write_bytes({"first byte": bytes(content), "longer": body + b"x", "zeros": bytes(len(content))}[spoil])
     folder, _ = fetch_checkpoint(store, run.folder, listing, tmp_path)
     assert (folder / "model.safetensors").read_bytes() == body
+
+
+def test_what_was_brought_whole_and_not_moved_yet_is_not_sent_again(published, emulator, tmp_path, monkeypatch):
+    """It died after the last byte and before the files had their place."""
+    store, run, _, body = published
+    real = bringing.durable_rename
+
+    def die(*_args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bringing, "durable_rename", die)
+    with pytest.raises(KeyboardInterrupt):
+        bringing.bring_back(store, run, tmp_path / "back")
+    monkeypatch.setattr(bringing, "durable_rename", real)
+    emulator.control("reset_log")
+    bringing.bring_back(store, run, tmp_path / "back")
+    assert emulator.log()["bytes_out"] < 100_000
+    assert (tmp_path / "back" / "model.safetensors").read_bytes() == body
+    assert sorted(p.name for p in (tmp_path / "back").iterdir()) == ["manifest.json", "model.safetensors"]
 
 
 def test_a_damaged_checkpoint_leaves_no_part_behind(published, emulator, tmp_path):
