@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from statistics import median
 
 from tables import render, spread
 
+from batonpass.core.trouble import POLICIES, Kind
 from drive.ground import Ground, Limits, Size
 from drive.playing import TICK_S, playing
 from drive.session import commit
@@ -19,7 +21,7 @@ def measure(ground: Ground, size: Size) -> str:
     attempts = [_attempt(ground, number) for number in range(size.repeats)]
     rows = []
     for what, values in zip(
-        ("ticks until the state and its hint stand", "ticks with a full Drive", "metric updates that got through then", "ticks from room to durable"),
+        ("ticks until the state and its hint stand", "ticks with a full Drive", "metric updates that got through then", "requests for content then", "ticks from the next probe to durable"),
         zip(*attempts, strict=True),
         strict=True,
     ):  # fmt: skip
@@ -28,7 +30,7 @@ def measure(ground: Ground, size: Size) -> str:
     return render(title, ["", "ticks or updates"], rows) + f"Median {median(a[0] for a in attempts):.0f}.\n"
 
 
-def _attempt(ground: Ground, number: int) -> tuple[int, int, int, int]:
+def _attempt(ground: Ground, number: int) -> tuple[int, int, int, int, int]:
     account = ground.account()
     with playing(ground, account, ground.folder / f"home-{number}") as one:
         service = one.active.service
@@ -53,10 +55,14 @@ def _attempt(ground: Ground, number: int) -> tuple[int, int, int, int]:
         if not service.beat.ok or service.blobs.ok:
             raise RuntimeError(f"metrics did not go on: {service.state()}")
         stayed = one.ticks - full_from
+        asked = ground.end()["by_op"].get("files.insert", 0)
+        ground.begin(Limits())
         ground.emulator.control("account", email=account, quota_bytes=1 << 40)
         room_at = one.ticks
+        wait_s = POLICIES[Kind.FULL].longest_s
+        service.blobs.monotonic = lambda: time.monotonic() + wait_s  # the minutes between two probes are not waited for
         ground.wait_for(lambda: service.durable is not None)
         over = one.ticks - room_at
     ground.end()
     ground.clean(account)
-    return said, stayed, through, over
+    return said, stayed, through, asked, over
