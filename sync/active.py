@@ -21,11 +21,11 @@ from batonpass.sync.joining import Joined, leave_as_branch
 from batonpass.sync.last_words import LastWords
 from batonpass.sync.leftovers import remove_superseded
 from batonpass.sync.local_retention import keep_newest_local
+from batonpass.sync.lookout import Lookout
 from batonpass.sync.mirror import Mirror
 from batonpass.sync.pruning import Keep, Pruner
 from batonpass.sync.reading import read_head
 from batonpass.sync.service import Duties, SyncService
-from batonpass.sync.twins import LOOKS_S, other_runs
 
 PRUNE_EVERY_S = 60.0
 LAST_WORDS_S = 10.0
@@ -46,6 +46,8 @@ class SessionStatus:
     branch: str | None
     twins: tuple[str, ...]
     """Ids of other runs of this name that were begun at the same time."""
+    conflicts: tuple[str, ...]
+    """Copies that a mounted Drive made because two machines wrote one file."""
     lanes: dict[str, Any]
 
 
@@ -77,10 +79,7 @@ class ActiveSession:
         self._closed = False
         self._safe = False
         self._last_words: LastWords | None = None
-        self._began_at = time.monotonic()
-        self._looks = list(LOOKS_S) if joined.created else []
-        self.twins: tuple[str, ...] = ()
-        """Ids of runs of the same name that somebody began at the same time as this session began its own."""
+        self.lookout = Lookout(joined, patience.say)
         self.released = False
         """The run was let go of (stop button); entering the loop again takes it back."""
         self.mirror = Mirror(joined.store, joined.folder, joined.journal, should_stop=self._stopping.is_set)
@@ -114,7 +113,8 @@ class ActiveSession:
             steps_at_risk=max(step - (durable.step if durable else began), 0),
             seconds_at_risk=max(trained_s - (durable.trained_s if durable else 0.0), 0.0),
             branch=record.branch,
-            twins=self.twins,
+            twins=self.lookout.twins,
+            conflicts=self.lookout.conflicts,
             lanes=self.service.state(),
         )
 
@@ -187,11 +187,7 @@ class ActiveSession:
     def _end(self, end: End, *, sent: bool) -> None:
         joined = self.joined
         try:
-            if self._looks:
-                with contextlib.suppress(
-                    BatonpassError
-                ):  # it is only looked at; a store that does not answer is said elsewhere
-                    self._look_for_twins()
+            self.lookout.look_last()
             joined.writer.change(end=end, alive=False)
             joined.log.flush(10.0)
             self._safe = self.service.publish_now() and sent
@@ -217,20 +213,7 @@ class ActiveSession:
     def _look_around(self) -> None:
         self._arrivals.look(self.joined.writer.record)
         self._fence()
-        if self._looks and time.monotonic() - self._began_at >= self._looks[0]:
-            self._looks = self._looks[1:]
-            self._look_for_twins()
-
-    def _look_for_twins(self) -> None:
-        """A run of the same name, begun elsewhere while listings lagged, is said once: both stay, and a start by name offers them."""
-        joined = self.joined
-        found = other_runs(joined.store, joined.folder)
-        if found and not self.twins:
-            self._patience.say(
-                f"batonpass: another run named {joined.info.name!r} exists beside this one ({joined.info.run_id}): {', '.join(found)}. "
-                "Nothing is lost: both are kept. Say which one a start should continue: run_id='...'"
-            )
-        self.twins = found
+        self.lookout.look()
 
     def _fence(self) -> None:
         """At every tick: look whether another session took the run over; if so go on as a branch and say it once.

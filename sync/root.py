@@ -64,8 +64,13 @@ def require_empty(store: Store) -> None:
             f"{store.url} holds files, but no {naming.ROOT_FILE}: they are not Batonpass's",
             op="open",
             key=naming.ROOT_FILE,
-            hint=f"name an empty or new folder, such as {store.url.rstrip('/')}/batonpass",
+            hint=f"name an empty or new folder, such as {_another(store.url)}",
         )
+
+
+def _another(url: str) -> str:
+    """A folder that could be named instead of this one. On Drive a store lies directly in My Drive, or is named by its id."""
+    return "gdrive://training-runs" if url.startswith("gdrive://") else f"{url.rstrip('/')}/batonpass"
 
 
 def _missing(store: Store, root_id: str) -> NotOurFolderError:

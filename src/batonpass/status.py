@@ -64,6 +64,11 @@ def describe(status: SessionStatus, *, name: str, goal_steps: int | None, saving
         problems.append(
             f"another run of this name exists ({', '.join(status.twins)}): start with run_id= to say which one is meant"
         )
+    if status.conflicts:
+        copies = ", ".join(status.conflicts[:5])
+        problems.append(
+            f"two machines wrote one file of this run on the mounted Drive ({copies}): see `batonpass doctor`"
+        )
     for lane in ("beat", "blobs"):
         state = status.lanes[lane]
         if not state["ok"]:

@@ -56,11 +56,11 @@ def test_where_both_were_trained_both_are_kept_and_offered(twins):
 
 def test_each_creator_looks_again_after_a_minute_and_says_so_once(twins):
     _, first, second = twins
-    assert not first.active.twins
+    assert not first.active.lookout.twins
     for _ in range(3):
-        first.active._began_at -= 400.0
+        first.active.lookout.began_at -= 400.0
         assert first.active.service.publish_now()
-    assert first.active.twins == first.active.status().twins == (second.joined.info.run_id,)
+    assert first.active.lookout.twins == first.active.status().twins == (second.joined.info.run_id,)
     assert sum("another run named" in line for line in first.said) == 1
 
 
@@ -69,7 +69,7 @@ def test_it_looks_once_more_at_its_end(twins):
 
     _, first, second = twins
     first.active.close(EndKind.CLOSED)
-    assert first.active.twins == (second.joined.info.run_id,)
+    assert first.active.lookout.twins == (second.joined.info.run_id,)
 
 
 def test_a_run_of_another_name_is_no_twin(open_drive, tmp_path):
