@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -46,9 +48,9 @@ def start(store: str, **options) -> bp.Run:
 
 
 def sessions(store: str):
-    opened = open_store(store)
-    (name,) = opened.list_folders("runs/")
-    return read_run(opened, f"runs/{name}/").sessions
+    with contextlib.closing(open_store(store)) as opened:
+        (name,) = opened.list_folders("runs/")
+        return read_run(opened, f"runs/{name}/").sessions
 
 
 def weights(model: nn.Module) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,17 @@ from batonpass.sync.stores.folder import FolderStore
 @pytest.fixture
 def store(tmp_path: Path) -> str:
     return str(tmp_path / "drive" / "batonpass")
+
+
+@pytest.fixture(params=["folder", "drive"])
+def anywhere(request: pytest.FixtureRequest, store: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A folder, and the emulated Drive: what must come out right comes out right on both."""
+    if request.param == "folder":
+        return store
+    settings = request.getfixturevalue("drive_settings")
+    monkeypatch.setenv("BATONPASS_DRIVE_TOKEN", settings.drive_token)
+    monkeypatch.setenv("BATONPASS_DRIVE_ENDPOINT", settings.drive_endpoint)
+    return "gdrive://batonpass"
 
 
 @pytest.fixture
@@ -45,6 +57,7 @@ def vanish(run) -> None:
     starting._open_runs.clear()
     run._active.service.stop()
     run._active.joined.close()
+    run._active.joined.store.close()
 
 
 def pool_files(store: str, step: int) -> list[Path]:
@@ -166,13 +179,13 @@ def test_the_mount_of_another_account_is_not_taken_for_this_root(store, tmp_path
         start(str(tmp_path / "other drive"), **mine)
 
 
-def test_after_a_takeover_the_run_goes_on_from_the_new_holder_and_not_from_the_larger_step(store, machine):
+def test_after_a_takeover_the_run_goes_on_from_the_new_holder_and_not_from_the_larger_step(anywhere, machine):
     machine("a")
-    first, model, optimizer = attached(store, save_every_s=1e9)
+    first, model, optimizer = attached(anywhere, save_every_s=1e9)
     train(first, model, optimizer, stop_at=8)
     assert arrived(first)
     machine("b")
-    second, model_b, optimizer_b = attached(store, save_every_s=1e9, takeover=True)
+    second, model_b, optimizer_b = attached(anywhere, save_every_s=1e9, takeover=True)
     train(second, model_b, optimizer_b, stop_at=12)
     assert arrived(second)
     train(first, model, optimizer, stop_at=30)  # the loser trains on
@@ -181,59 +194,60 @@ def test_after_a_takeover_the_run_goes_on_from_the_new_holder_and_not_from_the_l
     vanish(first)
     vanish(second)
     machine("c")
-    third, *_ = attached(store)
+    third, *_ = attached(anywhere)
     assert third.step == 12
-    seen = {s.session.id: s.session for s in sessions(store)}
+    seen = {s.session.id: s.session for s in sessions(anywhere)}
     assert [c.step for c in seen[first.session].checkpoints][-2:] == [8, 30]
     third.finish()
 
 
-def test_a_deliberate_rewind_that_dies_goes_on_near_where_it_died(store, machine, capsys):
+def test_a_deliberate_rewind_that_dies_goes_on_near_where_it_died(anywhere, machine, capsys):
     machine("a")
-    run, model, optimizer = attached(store, save_every_s=1e9)
+    run, model, optimizer = attached(anywhere, save_every_s=1e9)
     for step in (10, 20, 30):
         train(run, model, optimizer, stop_at=step)
         assert arrived(run)
     run.finish()
-    ten = next(c for c in sessions(store)[0].session.checkpoints if c.step == 10)
+    ten = next(c for c in sessions(anywhere)[0].session.checkpoints if c.step == 10)
     machine("b")
-    run, model, optimizer = attached(store, checkpoint=ten.key, save_every_s=1e9)
+    run, model, optimizer = attached(anywhere, checkpoint=ten.key, save_every_s=1e9)
     assert run.step == 10
     assert "run again" not in capsys.readouterr().out
     train(run, model, optimizer, stop_at=14)
     assert arrived(run)
     vanish(run)
     machine("c")
-    run, *_ = attached(store, checkpoint=ten.key)  # the same cell, run again
+    run, *_ = attached(anywhere, checkpoint=ten.key)  # the same cell, run again
     assert run.step == 14
     assert "continued from the chosen checkpoint before" in capsys.readouterr().out
     run.finish()
 
 
-def test_a_checkpoint_being_restored_stays_while_the_holder_publishes_and_keeps_two(store, machine, monkeypatch):
+def test_a_checkpoint_being_restored_stays_while_the_holder_publishes_and_keeps_two(anywhere, machine, monkeypatch):
     from datetime import timedelta
 
     monkeypatch.setattr("batonpass.sync.active.PRUNE_EVERY_S", 0.0)
     monkeypatch.setattr("batonpass.sync.pruning.GRACE", timedelta(0))
     monkeypatch.setattr("batonpass.sync.active.ActiveSession._fence", lambda self: None)  # it has not looked yet
     machine("a")
-    holder, model, optimizer = attached(store, save_every_s=1e9, keep=2)
+    holder, model, optimizer = attached(anywhere, save_every_s=1e9, keep=2)
     train(holder, model, optimizer, stop_at=5)
     assert arrived(holder)
     machine("b")
-    slow, *_ = attached(store, takeover=True)  # has restored step 5 and has no checkpoint of its own yet
+    slow, *_ = attached(anywhere, takeover=True)  # has restored step 5 and has no checkpoint of its own yet
     for step in range(8, 30, 3):
         train(holder, model, optimizer, stop_at=step)
         assert arrived(holder)
-    steps = [c.step for c in next(s for s in sessions(store) if s.session.id == holder.session).session.checkpoints]
+    steps = [c.step for c in next(s for s in sessions(anywhere) if s.session.id == holder.session).session.checkpoints]
     assert 5 in steps
     assert len(steps) <= 4
-    assert pool_files(store, 5)
+    with contextlib.closing(open_store(anywhere)) as opened:
+        assert [o for o in opened.list_objects("runs/") if "/files/5-" in o.key]
     vanish(holder)
     slow.finish()
 
 
-def test_validation_metrics_logged_in_the_tail_are_kept_once(store, machine):
+def test_validation_metrics_logged_in_the_tail_are_kept_once(anywhere, machine):
     def epoch(run, model, optimizer, epochs, *, die_in_tail_of=None):
         for number in run.epochs(epochs):
             run._saver.wait(10)  # a writer that is still busy would skip the next save
@@ -251,7 +265,7 @@ def test_validation_metrics_logged_in_the_tail_are_kept_once(store, machine):
 
     data = loader()
     machine("a")
-    run, model, optimizer = attached(store, save_every_s=1e9)
+    run, model, optimizer = attached(anywhere, save_every_s=1e9)
     epoch(run, model, optimizer, 2, die_in_tail_of=1)
     run._saver.wait(10)
     run._active.service.drain(10)
@@ -259,26 +273,26 @@ def test_validation_metrics_logged_in_the_tail_are_kept_once(store, machine):
     run._active.service.publish_now()
     vanish(run)
     machine("b")
-    run, model, optimizer = attached(store, save_every_s=1e9)
+    run, model, optimizer = attached(anywhere, save_every_s=1e9)
     assert run.step == 30
     epoch(run, model, optimizer, 2)
     run.finish()
-    valid = [(row.step, row.value) for row in counted_rows(store) if row.name == "valid"]
+    valid = [(row.step, row.value) for row in counted_rows(anywhere) if row.name == "valid"]
     assert valid == [(15, 0.0), (30, 1.0)]
-    losses = [row.step for row in counted_rows(store) if row.name == "loss"]
+    losses = [row.step for row in counted_rows(anywhere) if row.name == "loss"]
     assert losses == list(range(1, 31))
 
 
 def counted_rows(store: str):
     """The rows of the run's one story."""
-    opened = open_store(store)
-    run = read_run(opened, find_run_folder(opened, "cats"))
     found = []
-    for leg in legs(run.head, [s.session for s in run.sessions]):
-        session = run.session(leg.session).session
-        rows = [r for segment in session.segments for r in decode_segment(opened.get(segment.key))]
-        rows += decode_tail(session.tail)
-        found += [r for r in rows if leg.end_row is None or r.row < leg.end_row]
+    with contextlib.closing(open_store(store)) as opened:
+        run = read_run(opened, find_run_folder(opened, "cats"))
+        for leg in legs(run.head, [s.session for s in run.sessions]):
+            session = run.session(leg.session).session
+            rows = [r for segment in session.segments for r in decode_segment(opened.get(segment.key))]
+            rows += decode_tail(session.tail)
+            found += [r for r in rows if leg.end_row is None or r.row < leg.end_row]
     return found
 
 
