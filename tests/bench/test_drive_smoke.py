@@ -54,7 +54,8 @@ def test_everybody_uploads_in_turns_and_is_counted(tmp_path: Path) -> None:
 def test_what_must_hold_at_any_size_holds_in_a_quick_run(tmp_path: Path) -> None:
     """Idle lanes send nothing; every flipped bit is found, refused and passed over; metrics go on while a Drive is full, and that ends by itself."""
     printed = run("--folder", str(tmp_path), "--only", "idle", "flipped", "full")
-    assert cells(printed, "both lanes, 10 ticks, nothing changed")[1:] == ["0", "0", "0", "0", "none"]
+    assert cells(printed, "the blob lane, 10 ticks, nothing changed")[1:] == ["0", "0", "0", "0", "none"]
+    assert cells(printed, "the app's poll, one live session, nothing new")[1:3] == ["1", "5"]
     assert cells(printed, "before, nothing flipped")[1:] == ["1", "0", "0", "0"]
     assert cells(printed, "one bit flipped")[1:] == ["10", "10", "10", "10"]
     assert cells(printed, "metric updates that got through then")[1].split()[0] != "0"
