@@ -64,7 +64,7 @@ def _look(one: Playing, ground: Ground) -> list[int]:
         refused = 0
     except CorruptCheckpointError:
         refused = 1
-    left = [p for p in to.glob("*") if refused]
+    left = [p for p in to.rglob("*") if refused and p.is_file() and p.suffix != ".lock"]
     shutil.rmtree(to, ignore_errors=True)
     brought = bring_back(store, run, to)
     shutil.rmtree(to)
