@@ -36,7 +36,7 @@ from batonpass.sync.stores import open_store
 VERSIONS = 4
 OVERWRITES = 100
 SIZE = 60_000
-LATENCY_S = 0.02
+LATENCY_S = 0.05
 """Long enough for the overwriting to fall into the upload."""
 FOLDER = "runs/cats-1f2e3d4c/"
 
@@ -50,12 +50,14 @@ class Torn:
     published: int = 0
     refused: int = 0
     overwritten: int = 0
+    sent_under_all: int = 0
+    """Runs whose file was sent while it was written over a hundred times."""
     torn: int = 0
 
     def table(self) -> str:
         return (
             f"seed {self.seed}: {self.runs} runs, {self.overwritten} overwrites while a file was taken and sent; "
-            f"{self.published} published, {self.refused} refused, {self.torn} torn"
+            f"{self.sent_under_all} uploads under all {OVERWRITES} of them; {self.published} published, {self.refused} refused, {self.torn} torn"
         )
 
 
@@ -143,6 +145,7 @@ def _one(found: Torn, number: int, store: Store, mirror: Mirror, place: Path) ->
         if trainer.is_alive() or trainer.written:
             trainer.join(30)
         found.overwritten += trainer.written
+        found.sent_under_all += late and trainer.written >= OVERWRITES
         shutil.rmtree(place)
 
 
