@@ -64,13 +64,14 @@ class Transfer:
     `token` is the store's own word for a half-done upload (on Drive the session URI: a secret, never logged). A store that can
     continue takes it up from there, after asking the server how far it came; any other ignores it. A store writes `token` itself,
     then calls `on_token`. `on_progress` counts from the object's first byte, an offset included, and goes back only
-    when a whole `put` is tried again. `on_failure` is told each error after which it is tried again.
+    when a whole `put` is tried again; `on_kept` tells how many bytes the store itself says that it has. `on_failure` is told each error after which it is tried again.
     Once `should_stop` is true, the next chunk is not sent and StoppedError is raised.
     """
 
     token: str | None = field(default=None, repr=False)
     on_token: Callable[[str | None], None] = field(default=lambda _token: None)
     on_progress: Callable[[int, int], None] = field(default=lambda _sent_bytes, _total_bytes: None)
+    on_kept: Callable[[int], None] = field(default=lambda _kept_bytes: None)
     on_failure: Callable[[StoreError], None] = field(default=lambda _error: None)
     should_stop: Callable[[], bool] = field(default=lambda: False)
 

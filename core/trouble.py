@@ -92,11 +92,14 @@ def kind_of(error: BaseException, *, throttled_for_s: float = 0.0, small_calls_w
 
 
 def wait_s(kind: Kind, failures: int, *, retry_after_s: float | None = None, at_most_s: float = float("inf")) -> float:
-    """Seconds until a lane tries again after failure number `failures` (from 1). `at_most_s` bounds all but what the store asked for.
+    """Seconds until a lane tries again after failure number `failures` (from 1). `at_most_s` bounds it, also where the store asked for
+    more: a heartbeat that is silent for longer than a lease costs a healthy session its run, and is one small call.
 
     >>> wait_s(Kind.LATER, 1), wait_s(Kind.LATER, 9), wait_s(Kind.THROTTLED, 1, retry_after_s=90.0)
     (5.0, 60.0, 90.0)
+    >>> wait_s(Kind.THROTTLED, 1, retry_after_s=900.0, at_most_s=60.0)
+    60.0
     """
     policy = POLICIES[kind]
     growing = min(policy.longest_s, policy.first_s * 2.0 ** min(failures - 1, 30))
-    return max(min(growing, at_most_s), retry_after_s or 0.0)
+    return min(max(growing, retry_after_s or 0.0), at_most_s)

@@ -132,8 +132,8 @@ class ActiveSession:
             return
         self.joined.writer.change(end=End(kind, datetime.now(UTC), detail[:500]))
         self.service.publish_now()
+        self.released = True  # before the head says so: a tick in between must not take one's own letting go for a loss
         self._let_go()
-        self.released = True
 
     def retake(self) -> None:
         """Hold the run again after a pause; HeldElsewhereError when another session took it meanwhile."""
@@ -187,13 +187,13 @@ class ActiveSession:
     def _end(self, end: End, *, sent: bool) -> None:
         joined = self.joined
         try:
-            self.lookout.look_last()
             joined.writer.change(end=end, alive=False)
             joined.log.flush(10.0)
             self._safe = self.service.publish_now() and sent
             if self._safe:
                 self.service.blobs.run(self._prune)
             self._let_go()
+            self.lookout.look_last()  # after all that matters: a slow listing must not keep the end from being said
         finally:
             self.service.stop()
             self.mirror.close()
@@ -213,7 +213,8 @@ class ActiveSession:
     def _look_around(self) -> None:
         self._arrivals.look(self.joined.writer.record)
         self._fence()
-        self.lookout.look()
+        if not self._closed:
+            self.lookout.look()
 
     def _fence(self) -> None:
         """At every tick: look whether another session took the run over; if so go on as a branch and say it once.

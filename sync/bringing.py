@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from batonpass.sync.restore import RestoreProgress, fetch_checkpoint
 
 ARRIVING = ".batonpass-arriving"
 """In the user's folder: what a restore that was cut off had brought by then. The next one into the same folder continues it."""
+_WHOLE = "whole"
+_MOVING = "moving.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +96,31 @@ def choose(run: RunFiles, step: int | None) -> list[Candidate]:
 
 def check_empty(to: Path) -> None:
     """UsageError unless `to` is a new or an empty folder, or holds nothing but what a restore that was cut off left."""
-    if to.is_dir() and all(path.name == ARRIVING for path in to.iterdir()):
+    if to.is_dir() and {path.name for path in to.iterdir()} <= {ARRIVING, *_being_moved(to)}:
         return
     if to.exists() or to.is_symlink():
         raise UsageError(f"{to} is not empty; nothing is overwritten", hint="name a new or an empty folder with --to")
+
+
+def _being_moved(to: Path) -> list[str]:
+    """The names that a restore was moving into their places when it was cut off."""
+    try:
+        names = json.loads((to / ARRIVING / _MOVING).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return (
+        [name for name in names if isinstance(name, str) and Path(name).name == name] if isinstance(names, list) else []
+    )
+
+
+def _take_back(to: Path) -> None:
+    """Put what was moved already beside what was not, so that all of it is checked again."""
+    whole = next((to / ARRIVING / _WHOLE).glob("*/"), None)
+    if whole is None:
+        return
+    for name in _being_moved(to):
+        if (to / name).exists() and not (whole / name).exists():
+            durable_rename(to / name, whole / name)
 
 
 def _fetch_into(
@@ -105,9 +129,10 @@ def _fetch_into(
     made = not to.exists()
     to.mkdir(parents=True, exist_ok=True)
     arriving = to / ARRIVING
+    _take_back(to)
     try:
         arrived, manifest = fetch_checkpoint(
-            store, folder, candidate.listing, arriving / "whole", partials=arriving, progress=progress
+            store, folder, candidate.listing, arriving / _WHOLE, partials=arriving, progress=progress
         )
     except BaseException:
         if not any(path.is_file() and path.suffix != ".lock" for path in arriving.rglob("*")):
@@ -115,7 +140,9 @@ def _fetch_into(
             if made and not any(to.iterdir()):
                 to.rmdir()
         raise
-    for each in sorted(arrived.iterdir(), key=lambda path: path.name == MANIFEST):
+    whole = sorted(arrived.iterdir(), key=lambda path: path.name == MANIFEST)
+    (arriving / _MOVING).write_text(json.dumps([each.name for each in whole]), encoding="utf-8")
+    for each in whole:
         durable_rename(each, to / each.name)
     sync_folder(to)
     shutil.rmtree(arriving, ignore_errors=True)

@@ -5,6 +5,7 @@ Daemon threads that stay, so that each keeps its connection, and so that a stuck
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -39,10 +40,8 @@ class Crew:
         """`work(item)` of each, in order. After the first error nothing more is begun; it is raised when what runs has ended."""
         batch = _Batch(work, items, self._changed, lambda: self._limit, self._widen)
         wanted = min(self._most, len(items)) - 1
-        while self._threads < wanted:
-            self._threads += 1
-            threading.Thread(target=self._help, name=f"{self._name}-{self._threads}", daemon=True).start()
-        for _ in range(wanted):
+        self._start(wanted)
+        for _ in range(min(wanted, self._threads)):
             self._queue.put(batch)
         batch.join_in()
         return batch.wait()
@@ -52,6 +51,13 @@ class Crew:
         threads, self._threads = self._threads, 0
         for _ in range(threads):
             self._queue.put(None)
+
+    def _start(self, wanted: int) -> None:
+        """Have so many helpers. While the interpreter ends there can be no new ones: then the calling thread does it all."""
+        with contextlib.suppress(RuntimeError):
+            while self._threads < wanted:
+                threading.Thread(target=self._help, name=f"{self._name}-{self._threads + 1}", daemon=True).start()
+                self._threads += 1
 
     def _help(self) -> None:
         while (batch := self._queue.get()) is not None:

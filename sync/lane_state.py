@@ -62,6 +62,10 @@ class LaneState:
         if self.running_since is not None:
             self.running_since = self.monotonic()
 
+    def got_through(self) -> None:
+        """Something large reached the store: whatever is refused now and then, it is no daily cap."""
+        self._throttled_since = None
+
     def run(self, work: Callable[[], None]) -> None:
         """Do one piece of work; a failure becomes a state, a hint and a retry when it is due."""
         self.running_since = self.monotonic()

@@ -36,12 +36,12 @@ class Lookout:
         """What is due now. StoreError as it comes."""
         self._look_for_conflicts()
         if self._looks and self._monotonic() - self.began_at >= self._looks[0]:
-            self._looks = self._looks[1:]
             self._look_for_twins()
+            self._looks = self._looks[1:]  # one that the store refused is made again
 
     def look_last(self) -> None:
-        """Once more at the session's end, unless a creator's looks are over. A store that does not answer is said elsewhere."""
-        if self._looks:
+        """Once more at a creator's end. A store that does not answer is said elsewhere."""
+        if self._joined.created:
             with contextlib.suppress(BatonpassError):
                 self._look_for_twins()
 

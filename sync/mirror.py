@@ -40,8 +40,11 @@ class Mirror:
         self._counting = threading.Lock()
         self.progress = Progress()
         self.on_progress: Callable[[], None] = lambda: None
-        self.moved_bytes = 0
-        """Bytes that went out so far, sent again or not."""
+        self.on_file: Callable[[], None] = lambda: None
+        """Called when a whole file has been proven."""
+        self._kept: dict[str, int] = {}
+        self.gains = 0
+        """Grows whenever the store says that it has more of what is being sent."""
 
     def close(self) -> None:
         """Let go of the threads."""
@@ -90,6 +93,7 @@ class Mirror:
 
     def published(self, listing: CheckpointListing, manifest: Manifest) -> None:
         """The session's file now lists it: remember that, and forget what only sending needed."""
+        self._kept.clear()
         for entry in manifest.files:
             known = self._pool.get(entry.sha256)
             if known is not None:
@@ -107,7 +111,16 @@ class Mirror:
     def _send_file(self, directory: Path, manifest: Manifest, entry: FileEntry) -> FileEntry:
         sent = self._send_once(directory, manifest, entry)
         self.progress.done(entry.name, entry.size_bytes)
+        self._note_kept(sent.pool, entry.size_bytes)
+        self.on_file()
         return sent
+
+    def _note_kept(self, pool: str, kept_bytes: int) -> None:
+        """The store has so much of this file; more than before is getting on."""
+        with self._counting:
+            if kept_bytes > self._kept.get(pool, 0):
+                self._kept[pool] = kept_bytes
+                self.gains += 1
 
     def _send_once(self, directory: Path, manifest: Manifest, entry: FileEntry) -> FileEntry:
         known = self._pool.get(entry.sha256)
@@ -139,7 +152,6 @@ class Mirror:
 
     def _upload(self, name: str, path: Path, artifact: Artifact) -> str | None:
         sending = replace(artifact, state=State.SENDING)
-        told = 0
 
         def remember(token: str | None) -> None:
             nonlocal sending
@@ -147,10 +159,6 @@ class Mirror:
             self._journal.put(sending)
 
         def progress(sent_bytes: int, total_bytes: int) -> None:
-            nonlocal told
-            with self._counting:
-                self.moved_bytes += max(sent_bytes - told, 0)
-                told = sent_bytes
             self.progress.tell(name, sent_bytes, total_bytes)
             self.on_progress()
 
@@ -161,6 +169,7 @@ class Mirror:
             token=artifact.token,
             on_token=remember,
             on_progress=progress,
+            on_kept=lambda kept_bytes: self._note_kept(artifact.key.rpartition("/")[2], kept_bytes),
             on_failure=self._slow_down_if_asked,
             should_stop=self._should_stop,
         )

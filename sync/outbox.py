@@ -32,6 +32,8 @@ class Outbox:
         self.sending: Parcel | None = None
         self.skipped = 0
         """Checkpoints that a newer one overtook while they waited."""
+        self.lost = 0
+        """Checkpoints whose files were no longer on this disk when they were to be sent."""
         self._idle_failures = 0
 
     @property
@@ -66,7 +68,10 @@ class Outbox:
         """
         parcel, self.sending = self.sending, None
         self._idle_failures = 0 if moved else self._idle_failures + 1
-        if gone or parcel is None:
+        if parcel is None:
+            return
+        if gone:
+            self.lost += 1
             return
         if keep and self._idle_failures < PATIENCE:
             self.sending = parcel

@@ -67,11 +67,13 @@ class SyncService:
         self._told: tuple[Any, ...] = ()
         """What the session's file said of the training and of the lanes."""
         self._beat_at: float | None = None
+        self._beats = 0
         self._published: CheckpointListing | None = None
         self.beat = LaneState("heartbeat and metrics", say, longest_wait_s=IDLE_BEAT_S)
         self.blobs = LaneState("checkpoints to the store", say, small_calls_work=lambda: self.beat.ok)
         self.tidying = LaneState("removal of old checkpoints", say)
         mirror.on_progress = self.blobs.moved
+        mirror.on_file = self.blobs.got_through
 
     def start(self) -> None:
         """Begin. The scheduler only wakes the lanes up; late and missed wake-ups fall together into one."""
@@ -129,7 +131,7 @@ class SyncService:
         """Wait until no checkpoint waits or is being sent; False when the time ran out, or when the store refuses what only a person
         can change (no room, no sign-in): that is found out by one more try, not waited for.
         """
-        deadline, tries = time.monotonic() + timeout_s, self.blobs.attempts
+        deadline, tries, lost = time.monotonic() + timeout_s, self.blobs.attempts, self._outbox.lost
         self.blobs.hurry()
         self.wake("blobs")
         with self._idle:
@@ -138,26 +140,21 @@ class SyncService:
                 if left <= 0 or (self.blobs.needs_person and self.blobs.attempts > tries):
                     return False
                 self._idle.wait(min(left, 1.0))
-        return True
+            return self._outbox.lost == lost
 
     def publish_now(self) -> bool:
         """One update of the session's file on the calling thread; False when the store did not take it."""
-        taken = False
-
-        def publish() -> None:
-            nonlocal taken
-            self._beat_now(force=True)
-            taken = True
-
-        self.beat.run(publish)
-        return taken
+        before = self._beats
+        self.beat.run(lambda: self._beat_now(force=True))
+        return self._beats > before
 
     def stop(self) -> None:
         """Stop waking up. What is being sent stops at the next piece and is continued by the next process."""
         self._stopping.set()
-        if self._scheduler is not None:
-            self._scheduler.shutdown(wait=False)
-            self._scheduler = None
+        with self._lock:  # two threads may get here at once, and a scheduler takes a second shutdown amiss
+            scheduler, self._scheduler = self._scheduler, None
+        if scheduler is not None:
+            scheduler.shutdown(wait=False)
 
     def _watch_clock(self) -> None:
         """The scheduler sleeps by the wall clock: when that is set back an hour, it would be silent for an hour. This wait is not."""
@@ -183,7 +180,7 @@ class SyncService:
         if force or due or tell != self._told:
             self._writer.change(**facts, **self._duties.extras(), sync=self.state())
             self._writer.publish()
-            self._told, self._beat_at = tell, now
+            self._told, self._beat_at, self._beats = tell, now, self._beats + 1
         if trouble is not None:  # the heartbeat and the metrics are out; now say what keeps the fence from looking
             raise trouble
 
@@ -205,16 +202,16 @@ class SyncService:
             parcel = self._outbox.take()
         if parcel is None:
             return
-        before = self._mirror.moved_bytes
+        before = self._mirror.gains
         try:
             self._send_one(parcel.directory, parcel.manifest)
         except BaseException as error:
             stopped = isinstance(error, StoppedError) or self._stopping.is_set()
             with self._lock:
                 self._outbox.failed(
-                    gone=isinstance(error, FileNotFoundError),
+                    gone=not parcel.directory.is_dir(),
                     keep=stopped or POLICIES[kind_of(error)].keeps_half_sent,
-                    moved=self._mirror.moved_bytes > before,
+                    moved=self._mirror.gains > before,
                 )
             if not stopped:
                 raise

@@ -8,7 +8,7 @@ import requests
 
 from batonpass.core.errors import ConflictError, StoreUnreachableError
 from batonpass.core.storage import Transfer
-from batonpass.sync.drive.failures import from_answer
+from batonpass.sync.drive.failures import from_answer, own_disk
 from batonpass.sync.drive.http import DriveHttp
 from batonpass.sync.stores.bodies import check_stop
 
@@ -93,7 +93,8 @@ class _Download:
             self._wait(len(block), int(announced or 0))
             wanted = block[min(skip, len(block)) :]
             skip -= len(block) - len(wanted)
-            self.to.write(wanted)
+            with own_disk():
+                self.to.write(wanted)
             self.at += len(wanted)
             self.transfer.on_progress(self.at, end or self.at)
             if self.at != end:

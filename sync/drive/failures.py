@@ -7,7 +7,8 @@ Messages never repeat a URL, because a session's URL is a secret; for the same r
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from functools import wraps
 from http.client import HTTPException
@@ -51,6 +52,23 @@ _LATER_HINT = "nothing to do: it is tried again"
 _SLOWER_HINT = "nothing to do: it goes on more slowly"
 
 
+class OwnDiskError(Exception):
+    """Carries an OSError of the caller's own file through the translation of errors: it is not about Drive."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+
+@contextmanager
+def own_disk() -> Iterator[None]:
+    """Round whatever touches a file of this machine."""
+    try:
+        yield
+    except OSError as error:
+        raise OwnDiskError(error) from None
+
+
 def translated(op: str) -> Callable[[F], F]:
     """Decorates a store's method whose first argument is a key (or a prefix): whatever goes wrong comes out as a StoreError."""
 
@@ -66,9 +84,11 @@ def translated(op: str) -> Callable[[F], F]:
 
 def guarded(op: str, key: str, work: Callable[[], T]) -> T:
     """What `work` returns; a foreign error in it becomes a StoreError that carries `op` and `key`."""
-    failure: StoreError | None = None
+    failure: StoreError | OSError | None = None
     try:
         return work()
+    except OwnDiskError as carried:
+        failure = carried.error
     except StoreError as error:
         error.op, error.key = error.op or op, error.key or key
         raise
@@ -78,7 +98,8 @@ def guarded(op: str, key: str, work: Callable[[], T]) -> T:
         failure = translate(error)
         if failure is None:
             raise
-    failure.op, failure.key = op, key
+    if isinstance(failure, StoreError):
+        failure.op, failure.key = op, key
     raise failure  # outside the handler, so that the foreign error with its URLs is not chained
 
 

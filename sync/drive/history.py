@@ -64,13 +64,17 @@ class History:
 
 
 def read_history(revisions: Sequence[Revision]) -> History:
-    """Pure. `revisions` are oldest first, and not empty; what is older than the first is taken to have been lawful."""
+    """Pure. `revisions` are oldest first, and not empty; what is older than the first is taken to have been lawful. So is a write over
+    a version that the list does not tell of: the list is what is incomplete (it lags, or old revisions were purged), and nothing may be
+    rolled back for that.
+    """
     current, names, accepted = revisions[0], {revisions[0].id}, {revisions[0].id}
+    known = {revision.id for revision in revisions}
     for revision in revisions[1:]:
         claims = revision.claims
         if revision.md5 == current.md5:
             names.add(revision.id)
-        elif claims is None or (claims[0] == "after" and claims[1] in names):
+        elif claims is None or claims[1] not in known or (claims[0] == "after" and claims[1] in names):
             current, names = revision, {revision.id}
             accepted.add(revision.id)
     return History(current, frozenset(accepted), frozenset(names), revisions[-1])

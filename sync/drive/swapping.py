@@ -137,10 +137,12 @@ class Swapper:
         return read_history(revisions)
 
     def _content(self, file_id: str, revision_id: str) -> bytes:
-        return bytes(self._ask(f"{file_id}?alt=media&revisionId={revision_id}").content)
+        return bytes(self._ask(f"{file_id}?alt=media&revisionId={revision_id}&supportsAllDrives=true").content)
 
     def _ask(self, path: str) -> Any:
         answer = self._http.send("GET", f"{self._http.root_url}drive/v2/files/{path}")
+        if answer.status_code == 404:  # of a file that was written or read just now: no proof that it is gone
+            raise StoreUnreachableError("Google Drive does not tell a file's revisions", hint="it is tried again")
         if answer.status_code != 200:
             raise from_answer(answer.status_code, answer.headers, answer.content)
         return answer

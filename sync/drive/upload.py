@@ -53,7 +53,12 @@ class Target:
 
 def upload(http: DriveHttp, target: Target, payload: Payload, transfer: Transfer) -> dict[str, Any]:
     """Drive's words about the written file. StoreError; ConflictError for a taken id (409) or another version (412)."""
-    if transfer.token is None and payload.size_bytes <= min(MULTIPART_BYTES, http.up.at_once_bytes):
+    small = isinstance(
+        payload.body, bytes
+    )  # heads, heartbeats, manifests, metrics: they wait behind no file, whatever the cap
+    if transfer.token is None and payload.size_bytes <= (
+        MULTIPART_BYTES if small else min(MULTIPART_BYTES, http.up.at_once_bytes)
+    ):
         return _send_at_once(http, target, payload, transfer)
     return _Resumable(http, target, payload, transfer).run()
 
@@ -68,8 +73,9 @@ def _send_at_once(http: DriveHttp, target: Target, payload: Payload, transfer: T
     http.up.note(len(body))
     headers = {**target.headers(), "Content-Type": f"multipart/related; boundary={boundary}"}
     answer = http.send(target.method, target.url(http.root_url, "multipart"), headers=headers, data=body)
+    resource = _resource(answer)
     transfer.on_progress(payload.size_bytes, payload.size_bytes)
-    return _resource(answer)
+    return resource
 
 
 class _Resumable:
@@ -133,6 +139,7 @@ class _Resumable:
             raise failure
         self.offset = kept
         self.best = max(self.best, kept)
+        self.transfer.on_kept(kept)
 
     def _open(self) -> None:
         headers = {

@@ -166,7 +166,7 @@ class RetryStore:
 
 
 class _ConditionalPut:
-    """One conditional write over several tries: once an answer was lost, the store is asked whether the write is already there."""
+    """One conditional write over several tries."""
 
     def __init__(
         self, inner: Store, key: str, body: bytes | Path, store_id: str | None, send: Callable[[], ObjectInfo]
@@ -180,20 +180,22 @@ class _ConditionalPut:
         self._conflict: ConflictError | None = None
 
     def __call__(self) -> ObjectInfo:
-        if self._answer_lost and (found := self._find_own()):
-            return found
-        if self._conflict is not None:
-            raise self._conflict
-        try:
-            return self._send()
-        except ConflictError as conflict:
-            if not self._answer_lost:
+        """Sent again after a lost answer: the store itself knows best whether its own half-known write counts. Only when it says that
+        another version is there, our own bytes are looked for.
+        """
+        if self._conflict is None:
+            try:
+                return self._send()
+            except ConflictError as conflict:
+                if not self._answer_lost:
+                    raise
+                self._conflict = conflict  # perhaps with our own earlier write: look, as often as that takes
+            except StoreError as error:
+                self._answer_lost = self._answer_lost or not error.permanent
                 raise
-            self._conflict = conflict  # perhaps with our own earlier write: look, as often as that takes
-            return self()
-        except StoreError as error:
-            self._answer_lost = self._answer_lost or not error.permanent
-            raise
+        if found := self._find_own():
+            return found
+        raise self._conflict
 
     def _find_own(self) -> ObjectInfo | None:
         """The object, if it holds exactly what we meant to write."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,9 +13,9 @@ import pytest
 from filelock import FileLock
 from legs import Leg
 
-from batonpass.core.errors import CorruptCheckpointError, StoreFullError, StoreUnreachableError
+from batonpass.core.errors import CorruptCheckpointError, StoreFullError, StoreUnreachableError, UsageError
 from batonpass.sync import bringing, restore
-from batonpass.sync.reading import read_run
+from batonpass.sync.reading import read_manifest, read_run
 from batonpass.sync.restore import RestoreProgress, fetch_checkpoint
 
 SIZE = 12 << 20
@@ -130,6 +131,50 @@ def test_what_was_brought_whole_and_not_moved_yet_is_not_sent_again(published, e
     assert emulator.log()["bytes_out"] < 100_000
     assert (tmp_path / "back" / "model.safetensors").read_bytes() == body
     assert sorted(p.name for p in (tmp_path / "back").iterdir()) == ["manifest.json", "model.safetensors"]
+
+
+def test_a_move_that_was_cut_off_between_two_files_is_finished(published, emulator, tmp_path, monkeypatch):
+    """One file has its place, the manifest has not: the next call neither refuses nor sends it again."""
+    store, run, _, body = published
+    real, moved = bringing.durable_rename, []
+
+    def die_at_the_second(source, target):
+        if moved:
+            raise KeyboardInterrupt
+        moved.append(target)
+        real(source, target)
+
+    monkeypatch.setattr(bringing, "durable_rename", die_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        bringing.bring_back(store, run, tmp_path / "back")
+    monkeypatch.setattr(bringing, "durable_rename", real)
+    assert (tmp_path / "back" / "model.safetensors").exists()
+    emulator.control("reset_log")
+    bringing.bring_back(store, run, tmp_path / "back")
+    assert emulator.log()["bytes_out"] < 100_000
+    assert sorted(p.name for p in (tmp_path / "back").iterdir()) == ["manifest.json", "model.safetensors"]
+    assert (tmp_path / "back" / "model.safetensors").read_bytes() == body
+
+
+def test_a_file_of_the_users_is_never_taken_for_ours(published, tmp_path):
+    store, run, _, _ = published
+    (tmp_path / "back" / ".batonpass-arriving").mkdir(parents=True)
+    (tmp_path / "back" / "thesis.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not empty"):
+        bringing.bring_back(store, run, tmp_path / "back")
+
+
+def test_a_full_disk_is_not_called_an_unreachable_drive(published, tmp_path):
+    store, run, listing, _ = published
+
+    class Full:
+        def write(self, _data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    (entry,) = read_manifest(store, listing.key, store_id=listing.id).files
+    with pytest.raises(OSError, match="No space left") as caught:
+        store.fetch(f"{run.folder}files/{entry.pool}", Full(), store_id=entry.id)
+    assert type(caught.value) is OSError
 
 
 def test_a_damaged_checkpoint_leaves_no_part_behind(published, emulator, tmp_path):

@@ -227,7 +227,7 @@ def test_a_checkpoint_being_restored_stays_while_the_holder_publishes_and_keeps_
     from datetime import timedelta
 
     monkeypatch.setattr("batonpass.sync.active.PRUNE_EVERY_S", 0.0)
-    monkeypatch.setattr("batonpass.sync.pruning.GRACE", timedelta(0))
+    monkeypatch.setattr("batonpass.sync.pruning.GRACE", timedelta(seconds=-5))
     monkeypatch.setattr("batonpass.sync.active.ActiveSession._fence", lambda self: None)  # it has not looked yet
     machine("a")
     holder, model, optimizer = attached(anywhere, save_every_s=1e9, keep=2)

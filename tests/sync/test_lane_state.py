@@ -75,12 +75,12 @@ def test_an_interruption_of_another_kind_begins_the_count_anew(lane, clock):
     assert lane.kind is Kind.THROTTLED
 
 
-def test_a_pause_that_the_store_asked_for_is_kept_even_where_a_lane_is_tried_often(clock):
+def test_no_pause_keeps_a_heartbeat_silent_for_longer_than_a_lease(clock):
     beat = LaneState("beat", lambda _line: None, monotonic=lambda: clock[0], longest_wait_s=60.0)
     fail(beat, StoreFullError("x"))
     assert beat.as_dict()["next_try_s"] == 60.0
-    fail(beat, StoreThrottledError("x", retry_after_s=120.0))
-    assert beat.as_dict()["next_try_s"] == 120.0
+    fail(beat, StoreThrottledError("x", retry_after_s=900.0))
+    assert beat.as_dict()["next_try_s"] == 60.0
 
 
 def test_a_long_upload_that_moves_is_not_stuck_and_one_that_does_not_move_is(lane, clock):

@@ -69,3 +69,4 @@ def test_alone_it_stays_in_line_whatever_happens(outbox):
 def test_what_is_no_longer_on_this_disk_is_let_go(outbox):
     outbox.failed(gone=True, keep=True, moved=True)
     assert outbox.is_empty
+    assert outbox.lost == 1

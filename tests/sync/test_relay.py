@@ -26,6 +26,7 @@ def home(tmp_path):
     return tmp_path / "home"
 
 
+AT_ONCE = timedelta(seconds=-5)  # no grace at all, on a Drive whose clock tells whole seconds too
 GONE = "4194304-1"  # a process id that no Linux gives out
 
 
@@ -200,7 +201,7 @@ def test_old_checkpoints_go_by_plan_and_their_files_after_the_grace(store, home,
         assert [c.step for c in run.sessions[0].session.checkpoints] == [40, 50, 60]
         assert len(store.list_objects(f"{run.folder}checkpoints/")) == 3
         assert len(store.list_objects(f"{run.folder}files/")) == 6
-        monkeypatch.setattr("batonpass.sync.pruning.GRACE", timedelta(0))
+        monkeypatch.setattr("batonpass.sync.pruning.GRACE", AT_ONCE)
         pruner.prune()
         assert len(store.list_objects(f"{run.folder}files/")) == 3
         for listing in run.sessions[0].session.checkpoints:
@@ -208,7 +209,7 @@ def test_old_checkpoints_go_by_plan_and_their_files_after_the_grace(store, home,
 
 
 def test_a_file_that_a_kept_checkpoint_shares_is_not_removed(store, home, monkeypatch, tmp_path):
-    monkeypatch.setattr("batonpass.sync.pruning.GRACE", timedelta(0))
+    monkeypatch.setattr("batonpass.sync.pruning.GRACE", AT_ONCE)
     with leg(store, home) as first:
         for _ in range(6):
             first.train(10)
@@ -229,7 +230,7 @@ def test_the_next_session_removes_the_files_that_a_dead_one_had_taken_up(store, 
     first.die()
     with leg(store, tmp_path / "home-2", on=host("machine-2"), lease_s=1.0) as second:
         assert len(store.list_objects(f"{second.joined.folder}files/")) == 6
-        monkeypatch.setattr("batonpass.sync.pruning.GRACE", timedelta(0))
+        monkeypatch.setattr("batonpass.sync.pruning.GRACE", AT_ONCE)
         second.train(70)
         second.save()
         second.active._pruner.prune()
@@ -242,7 +243,7 @@ def test_the_next_session_removes_the_files_that_a_dead_one_had_taken_up(store, 
 
 
 def test_a_pruner_that_died_between_two_lines_leaves_nothing_behind(store, home, monkeypatch):
-    monkeypatch.setattr("batonpass.sync.pruning.GRACE", timedelta(seconds=-5))  # Drive's clock tells whole seconds
+    monkeypatch.setattr("batonpass.sync.pruning.GRACE", AT_ONCE)
     with leg(store, home) as first:
         for _ in range(6):
             first.train(10)
