@@ -16,9 +16,12 @@ from batonpass.core.codec import decode, encode
 from batonpass.core.errors import ConflictError, StoreUnreachableError
 from batonpass.core.model import Head
 from batonpass.core.storage import ABSENT, Store, Transfer
+from batonpass.sync.drive.history import Revision, mark_after, read_history
 from batonpass.sync.drive.payload import Payload
 from batonpass.sync.handover import Patience, claim, empty_head, join_as_branch, release
 from batonpass.sync.reading import read_head
+from batonpass.sync.stores.backoff import Backoff
+from batonpass.sync.stores.retry import RetryStore
 
 FOLDER = naming.run_folder("cats", "1f2e3d4c")
 HEAD = naming.head_file(FOLDER)
@@ -272,3 +275,34 @@ def _write_over(store, emulator, start, body: bytes) -> None:
 def _sent(store, emulator, start, body: bytes):
     payload = Payload(body, HEAD)
     return store._writer._swapper._send((start.id, start.version, payload.digest.md5), payload, '"x"', Transfer())
+
+
+def test_a_rivals_write_is_not_taken_for_ones_own_when_the_look_afterwards_fails(open_drive, emulator):
+    """Without conditions, and tried again as every session does: the lawful writer came between, and the head holds the unlawful bytes."""
+    emulator.control("temper", name="kind", media_if_match=False)
+    one, rival = open_drive(), open_drive()
+    version = one.put(HEAD, b"0").version
+    for client in (one, rival):  # each has learned that conditions are not honoured
+        version = client.put(HEAD, b"learned by %d" % id(client), expect=version).version
+    retried = RetryStore(one, wait=lambda _seconds: False, backoff=Backoff(limit_s=1e9))
+    one.stat(HEAD)
+    real = one._writer._swapper._send
+
+    def rival_first(*args):
+        one._writer._swapper._send = real
+        rival.put(HEAD, b"lawful", expect=version)
+        emulator.fault("answer", op="revisions.list", times=1, status=503)
+        return real(*args)
+
+    one._writer._swapper._send = rival_first
+    with pytest.raises(ConflictError):
+        retried.put(HEAD, b"unlawful", expect=version)
+    assert open_drive().get(HEAD) == rival.get(HEAD) == b"lawful"
+
+
+def test_a_list_of_revisions_with_a_gap_rolls_nothing_back():
+    """The list lags: a write over a version that it does not tell of is lawful."""
+    zero, two = Revision("r0", "a" * 32), Revision("r2", "c" * 32, mark_after("r1", "c" * 32))
+    history = read_history([zero, two])
+    assert history.current == two
+    assert history.whole
