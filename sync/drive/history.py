@@ -42,9 +42,18 @@ def mark_again(version: str, md5: str) -> str:
 
 
 def read_revisions(items: Iterable[dict[str, Any]]) -> list[Revision]:
-    """Drive v2's words about revisions, oldest first."""
-    ordered = sorted(items, key=lambda r: str(r.get("modifiedDate", "")))  # stable: equal times stay in Drive's order
-    return [Revision(str(r["id"]), str(r.get("md5Checksum")), str(r.get("originalFilename", ""))) for r in ordered]
+    """Drive v2's words about revisions, oldest first: by Drive's times (equal ones stay in Drive's order), and never one before the
+    version that it says it replaces, because a server's clock may step back.
+    """
+    ordered = sorted(items, key=lambda r: str(r.get("modifiedDate", "")))
+    found = [Revision(str(r["id"]), str(r.get("md5Checksum")), str(r.get("originalFilename", ""))) for r in ordered]
+    for revision in tuple(found):
+        followed = revision.claims[1] if revision.claims else None
+        place = next((i for i, other in enumerate(found) if other.id == followed), -1)
+        if place > found.index(revision):
+            found.remove(revision)
+            found.insert(place, revision)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -306,3 +306,15 @@ def test_a_list_of_revisions_with_a_gap_rolls_nothing_back():
     history = read_history([zero, two])
     assert history.current == two
     assert history.whole
+
+
+def test_a_servers_clock_that_steps_back_undoes_no_write(open_drive, emulator):
+    """Drive's times are not the order of writes then; what each says it replaces is."""
+    emulator.control("temper", name="kind", media_if_match=False)
+    one = open_drive()
+    version = one.put(HEAD, b"0").version
+    for number in range(1, 5):
+        if number == 2:
+            emulator.control("settings", clock_skew_s=-60)
+        version = one.put(HEAD, b"%d" % number, expect=version).version
+        assert one.get(HEAD) == open_drive().get(HEAD) == b"%d" % number
