@@ -123,7 +123,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> AppMaker:
         if store is not None:
             monkeypatch.setenv("BATONPASS_STORE", str(store))
         at = AppTest.from_file(
-            str(Path(__file__).resolve().parents[2] / "streamlit_app" / "app.py"), default_timeout=30
+            str(Path(__file__).resolve().parents[2] / "streamlit_app" / "app.py"), default_timeout=120
         )
         at.context = {"timezone": "Europe/Berlin"}
         if look:
