@@ -44,6 +44,10 @@ class SessionStatus:
     steps_at_risk: int
     seconds_at_risk: float
     branch: str | None
+    closed: bool
+    """The session has ended here: what was not sent by then goes with the next start on this machine."""
+    began_at: int
+    """The step of the checkpoint that it resumed from; 0 where it began the run."""
     twins: tuple[str, ...]
     """Ids of other runs of this name that were begun at the same time."""
     conflicts: tuple[str, ...]
@@ -113,6 +117,8 @@ class ActiveSession:
             steps_at_risk=max(step - (durable.step if durable else began), 0),
             seconds_at_risk=max(trained_s - (durable.trained_s if durable else 0.0), 0.0),
             branch=record.branch,
+            closed=self._closed,
+            began_at=began,
             twins=self.lookout.twins,
             conflicts=self.lookout.conflicts,
             lanes=self.service.state(),

@@ -168,10 +168,16 @@ def _wait_until_gone(store: Store, folder: str, head: Head, me: Host, patience: 
             )
         patience.sleep(min(_POLL_S, lease_s / 10))
         seen = _look(store, folder, head, holder_id)
-        if seen is not None and seen.session.end is not None:
-            return
-        if seen is not None and first is not None and seen.session.beat != first.session.beat:
+        if (
+            seen is not None
+            and first is not None
+            and seen.session.end is None
+            and seen.session.beat != first.session.beat
+        ):
             raise _held(holder_id, seen, "it has just shown a sign of life")
+        verdict = _judge(store, seen, me, patience.lease_s)  # its silence before we came counts too
+        if verdict.gone:
+            return
         first = first or seen
     if first is None and not proves:
         raise _held(holder_id, None, "its session file has not arrived here, so it cannot be called dead")

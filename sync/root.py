@@ -12,6 +12,11 @@ from batonpass.core.model import Root
 from batonpass.core.storage import ABSENT, Store
 from batonpass.sync.reading import read_root
 
+_NOTHING_DRIVE = (
+    "were there runs? Then this sign-in may be another account's or another OAuth client's: `batonpass doctor` names both. "
+    "Else start a run there"
+)
+
 
 def open_root(store: Store, *, create: bool, root_id: str | None = None) -> Root:
     """The root on `store`; with `create` an empty one is made ours. Of two that create at once both get the same root.
@@ -48,7 +53,7 @@ def _create(store: Store, *, create: bool) -> Root:
             f"{store.url} holds no run yet",
             op="open",
             key=naming.ROOT_FILE,
-            hint="start a run there, or check the path",
+            hint=_NOTHING_DRIVE if store.url.startswith("gdrive://") else "start a run there, or check the path",
         )
     scheme = store.url.split("://", maxsplit=1)[0] if "://" in store.url else "folder"
     root = Root(naming.new_root_id(), store.now(), f"batonpass {_version()} ({scheme})")

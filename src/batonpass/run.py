@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from batonpass import endings
 from batonpass.core.errors import HeldElsewhereError, UsageError
-from batonpass.core.model import EndKind
+from batonpass.core.model import EndKind, Manifest
 from batonpass.core.training.attached import Attached
 from batonpass.core.training.loop import TrainingLoop
 from batonpass.core.training.restore import apply, check_fits
@@ -57,6 +57,7 @@ class Run:
         self._save_asked = False
         self._trained_s = 0.0
         self._began_at_step = 0
+        self._restored: Manifest | None = None
         self._mark: float | None = None
         self._closed = False
         self._safe = False
@@ -198,6 +199,8 @@ class Run:
         Returns True when everything is on the store. Takes at most about `timeout_s` seconds.
         """
         if self._closed:
+            if not self._safe:
+                self._say(farewell(self._active.status(), safe=False, reached=False, goal_steps=self.goal_steps))
             return self._safe
         deadline = time.monotonic() + timeout_s
         self._loop.settle()
@@ -307,6 +310,8 @@ class Run:
     def _newest_is_on_the_store(self, saver: Saver) -> bool:
         """The last save was written, and what it wrote is what the session's file lists last."""
         made, listed = saver.committed, self._active.service.durable
+        if saver.is_as_restored:
+            return True
         if saver.trouble or made is None:
             return not saver.trouble and not saver.stall_s  # nothing was ever asked for
         return listed is not None and (listed.step, listed.attempt) == (made.step, made.attempt)
@@ -328,6 +333,7 @@ class Run:
         report = apply(found.loaded, self._attached)
         self._loop.restore(found.loaded)
         self._trained_s, self._began_at_step = 0.0, self._loop.finished_steps
+        self._restored = found.loaded.manifest if found.offer.listing is not None else None
         why = (*report.missing, *report.differences)
         record = replace(found.record, label=report.label, missing=why)
         self._active.joined.writer.change(resumed_from=record)
@@ -366,7 +372,9 @@ class Run:
                 data=self._loop.position(),
             )
 
-        self._saver = Saver(self._active, capture, draft, every_s=self._options.save_every_s, say=self._say)
+        self._saver = Saver(
+            self._active, capture, draft, every_s=self._options.save_every_s, say=self._say, restored=self._restored
+        )
 
     def _close(self, kind: EndKind, *, detail: str = "", timeout_s: float) -> bool:
         self._closed = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -37,9 +38,14 @@ class Saver:
         *,
         every_s: float | None,
         say: Callable[[str], None],
+        restored: Manifest | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`restored` is the manifest of the checkpoint on the store that the session resumed from: what equals it is not sent again."""
         self._active = active
+        self._restored = restored
+        self.is_as_restored = False
+        """The last save came out as the very checkpoint that was restored, which is on the store."""
         self._capture = capture
         self._draft = draft
         self._every_s = DEFAULT_EVERY_S if every_s is None else every_s
@@ -134,8 +140,13 @@ class Saver:
         except Exception as error:  # noqa: BLE001  # as in take()
             self._failed(error)
         else:
-            self.committed, self.trouble = whole, ""
-            self._active.enqueue(directory, whole)
+            self.trouble = ""
+            self.is_as_restored = _same_content(whole, self._restored)
+            if self.is_as_restored:  # another of the same would only push an older one out of the few that are kept
+                shutil.rmtree(directory, ignore_errors=True)
+            else:
+                self.committed = whole
+                self._active.enqueue(directory, whole)
         finally:
             snapshot.release()
             with self._done:
@@ -149,6 +160,13 @@ class Saver:
                 f"batonpass: this checkpoint could not be saved: {message}; training goes on and the next save tries again"
             )
         self.trouble = message
+
+
+def _same_content(made: Manifest, other: Manifest | None) -> bool:
+    """Nothing was trained, logged or changed since."""
+    if other is None or made.step != other.step or made.metric_rows:
+        return False
+    return {(f.name, f.sha256) for f in made.files} == {(f.name, f.sha256) for f in other.files}
 
 
 def draft_manifest(

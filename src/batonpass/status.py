@@ -18,7 +18,7 @@ class RunStatus:
     """The last finished step."""
     goal_steps: int | None
     durable_step: int | None
-    """The step of this session's newest checkpoint on the store; None before the first."""
+    """The step of the newest checkpoint on the store that this session made or resumed from; None before the first."""
     durable_age_s: float | None
     """Seconds since that checkpoint was taken."""
     proven: bool
@@ -69,12 +69,16 @@ def describe(status: SessionStatus, *, name: str, goal_steps: int | None, saving
         problems.append(
             f"two machines wrote one file of this run on the mounted Drive ({copies}): see `batonpass doctor`"
         )
-    for lane in ("beat", "blobs"):
+    for lane in ("blobs", "beat"):
         state = status.lanes[lane]
-        if not state["ok"]:
+        if not state["ok"] and not any(state["error"] in problem for problem in problems):
+            then = (
+                "the next start on this machine sends it"
+                if status.closed
+                else f"the next in {state['next_try_s']:.0f} s"
+            )
             problems.append(
-                f"{state['kind']}: {state['error']} ({state['hint']}); {state['failures']} attempts so far, "
-                f"the next in {state['next_try_s']:.0f} s"
+                f"{state['kind']}: {state['error']} ({state['hint']}); {state['failures']} attempts so far, {then}"
             )
         if state["stuck"]:
             problems.append("the background service has not moved for a quarter of an hour: the store does not answer")
@@ -82,7 +86,7 @@ def describe(status: SessionStatus, *, name: str, goal_steps: int | None, saving
         name=name,
         step=status.step,
         goal_steps=goal_steps,
-        durable_step=status.durable.step if status.durable else None,
+        durable_step=status.durable.step if status.durable else (status.began_at or None),
         durable_age_s=status.durable_age_s,
         proven=status.durable.proven if status.durable else True,
         steps_at_risk=status.steps_at_risk,

@@ -35,16 +35,25 @@ def farewell(status: SessionStatus, *, safe: bool, reached: bool, goal_steps: in
     goal = f" of {goal_steps:,}" if goal_steps else ""
     head = f"batonpass: {'finished' if reached else 'session ended'} at step {status.step:,}{goal}"
     durable = status.durable
-    if durable is None:
-        return f"{head}; no checkpoint reached the store"
-    if not safe or status.steps_at_risk:
-        return (
-            f"{head}; on the store: step {durable.step:,}. The last {status.steps_at_risk:,} steps are only on this machine; "
-            "they are sent by the next start here"
-        )
+    if durable is None and safe and status.began_at and not status.steps_at_risk:
+        return f"{head}; nothing was trained since step {status.began_at:,}, which is on the store: safe to close"
+    if durable is None or not safe or status.steps_at_risk:
+        return _not_safe(status, head)
     if not durable.proven:
         return f"{head}; step {durable.step:,} is handed over to the mounted Drive, its arrival is not proven: leave the machine running a few minutes"
     return f"{head}; step {durable.step:,} is on the store, verified: safe to close"
+
+
+def _not_safe(status: SessionStatus, head: str) -> str:
+    """What is where, why, and what to do."""
+    durable = status.durable.step if status.durable else status.began_at
+    there = f"on the store: step {durable:,}" if durable else "no checkpoint reached the store"
+    lane = status.lanes["blobs"]
+    why = "" if lane["ok"] else f"\n  why: {lane['kind']}: {lane['error']} ({lane['hint']})"
+    return (
+        f"{head}; NOT SAFE YET, {there}. The last {status.steps_at_risk:,} steps are only on this machine{why}\n"
+        "  what to do: keep this machine, and run the cell with batonpass.start(...) again when the cause is gone: it sends what is left here"
+    )
 
 
 def start_line(*, name: str, store: str, account: str, goal_steps: int | None, run_id: str, root_id: str) -> str:
