@@ -57,6 +57,8 @@ class TrainingLoop:
         self.witness = Witness(attached)
         self.now = Position(draw_seed() if seed is None else seed)
         self.body_open = False
+        self.fetching = False
+        """A batch is being fetched, or its fetch was left by an exception."""
         self.in_tail = False
         self.completes_step = False
         self.doubts: list[str] = []

@@ -77,10 +77,16 @@ class StepsPass:
             raise StopIteration
         if loop.steps_pass is not self:
             raise superseded("run.steps")
+        loop.fetching = True  # stays so where an error or the stop button ends what follows
         if loop.body_open:
             loop.body_open = False
             self.count_body()
-        batch = self._fetch()
+        try:
+            batch = self._fetch()
+        except StopIteration:
+            loop.fetching = False
+            raise
+        loop.fetching = False
         loop.body_open = self._gave = True
         return batch
 

@@ -16,8 +16,8 @@ class Ending(Protocol):
     """What an open run wants to be told."""
 
     @property
-    def body_open(self) -> bool:
-        """A loop body is being executed (or was left by an exception)."""
+    def inside_loop(self) -> bool:
+        """A loop body is being executed or a batch fetched (or that was left by an exception)."""
 
     def interrupted(self, kind: EndKind, detail: str) -> None:
         """The loop was left by an exception; the process lives on (notebook) or ends (script)."""
@@ -83,7 +83,7 @@ def _watch_cells() -> None:
         if error is None:
             return
         for each in _opened_here():
-            if each.body_open:
+            if each.inside_loop:
                 each.interrupted(*describe(error))
 
     shell.events.register("post_run_cell", after_cell)

@@ -133,6 +133,11 @@ class Run:
         """A loop body is being executed, or was left without a next batch being asked for."""
         return self._loop.body_open
 
+    @property
+    def inside_loop(self) -> bool:
+        """A loop body is being executed or a batch is being fetched, or that was left by an exception."""
+        return self._loop.body_open or self._loop.fetching
+
     # Training
 
     def attach(self, *, from_scratch: bool = False, **objects: Any) -> Self:

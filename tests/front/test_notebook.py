@@ -109,6 +109,34 @@ def test_the_stop_button_lets_go_of_the_run_and_the_loop_cell_run_again_goes_on(
     assert "safe to close" in notebook.run("run.finish()")
 
 
+def test_the_stop_button_while_a_batch_is_fetched_lets_go_of_the_run_too(notebook, tmp_path):
+    """Where data is slow most of the time is spent there, and not in a body."""
+    store = str(tmp_path / "store")
+    setup, loop = cells(store)
+    slow = """
+class Slow(torch.utils.data.Dataset):
+    waits = True
+    def __len__(self):
+        return 64
+    def __getitem__(self, index):
+        if Slow.waits and run.step >= 40:
+            print("fetching", flush=True)
+            time.sleep(30)
+        return (torch.ones(4) * index,)
+loader = DataLoader(Slow(), batch_size=1, shuffle=True)
+"""
+    notebook.run(setup + slow)
+    assert "KeyboardInterrupt" in notebook.run(loop, interrupt_when="fetching")
+    run = newest(store)
+    assert run.head.holder is None
+    assert run.sessions[-1].session.end.kind is EndKind.STOPPED
+    notebook.run("Slow.waits = False\n" + loop + "    if run.step > 60: break\n")
+    assert int(notebook.run("print(run.step)")) >= 60
+    run = newest(store)
+    assert run.head.holder == run.sessions[-1].session.id
+    assert "safe to close" in notebook.run("run.finish()")
+
+
 def test_a_body_stopped_between_backward_and_step_goes_back_to_the_last_checkpoint_and_says_so(notebook, tmp_path):
     store = str(tmp_path / "store")
     setup, loop = cells(store, here='(print("between", flush=True), time.sleep(30)) if run.step == 120 else None')
