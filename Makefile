@@ -1,5 +1,5 @@
 # One command each, the same by hand and in CI. A fresh machine needs Python 3.11 or newer (on Debian: apt install python3-venv), nothing else.
-.PHONY: demo test test-live check bench soak pictures check-colab clean
+.PHONY: demo test test-trainers test-live check bench soak pictures check-colab clean
 
 # The first Python that really runs and is new enough: a version manager's stand-in for one that is not switched on does not.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -12,6 +12,10 @@ demo: $(VENV)/ready-demo
 
 test: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
+
+# The same safety for other people's trainers, with the real libraries (transformers, Lightning, Keras, ...: about 0.5 GB more).
+test-trainers: $(VENV)/ready-trainers
+	BATONPASS_REQUIRE_TRAINERS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile -m trainers
 
 # Needs a network and BATONPASS_DRIVE_TOKEN: the store contract on one's own Google Drive, in a folder that is removed afterwards.
 test-live: $(VENV)/ready-dev
@@ -51,6 +55,10 @@ $(VENV)/ready-demo: pyproject.toml requirements.txt
 
 $(VENV)/ready-dev: $(VENV)/ready-demo
 	$(BIN)/python -m pip install --quiet -r requirements.txt -e ".[app,train,dev]"
+	@touch $@
+
+$(VENV)/ready-trainers: $(VENV)/ready-dev
+	$(BIN)/python -m pip install --quiet -r requirements.txt -e ".[app,train,dev,trainers]"
 	@touch $@
 
 clean:

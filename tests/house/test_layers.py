@@ -22,6 +22,8 @@ MAY_IMPORT = {
 HOMES = {
     "torch": ("core/training/", "src/batonpass/demo/", "src/batonpass/callbacks/"),
     "safetensors": ("core/training/",),
+    "xxhash": ("core/training/",),
+    "zstandard": ("core/shuffle.py",),
     "numpy": ("core/metrics/", "core/training/", "streamlit_app/"),
     "pyarrow": ("core/metrics/",),
     "cattrs": ("core/codec.py",),
