@@ -34,6 +34,8 @@ class Properties:
     """`list_objects` may omit what was written a while ago. It never proves absence."""
     has_ids: bool
     """Objects have ids by which they are addressed; `new_ids` returns some before anything is sent."""
+    may_answer_md5_only: bool = False
+    """Where the bytes finally live (Drive, a mounted one included) a checksum is sometimes an md5 and nothing else, so it has to be known."""
     streams: int = 1
     """So many transfers at once pay off: more than one where each call waits for a far server."""
     keeps_pace: bool = False

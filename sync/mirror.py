@@ -14,6 +14,7 @@ from pathlib import Path
 from batonpass.core import naming
 from batonpass.core.codec import encode
 from batonpass.core.errors import ConflictError, StoppedError, StoreError, StoreThrottledError
+from batonpass.core.files import hash_file
 from batonpass.core.model import CheckpointListing, FileEntry, Manifest
 from batonpass.core.progress import Progress
 from batonpass.core.storage import ObjectInfo, Store, Transfer
@@ -109,6 +110,8 @@ class Mirror:
         self._journal.put(Artifact(listing.key, listing.manifest_sha256, 0, State.PUBLISHED, listing.id))
 
     def _send_file(self, directory: Path, manifest: Manifest, entry: FileEntry) -> FileEntry:
+        if self._store.properties.may_answer_md5_only and not entry.md5:
+            entry = replace(entry, md5=hash_file(directory / entry.name).md5)
         sent = self._send_once(directory, manifest, entry)
         self.progress.done(entry.name, entry.size_bytes)
         self._note_kept(sent.pool, entry.size_bytes)

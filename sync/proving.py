@@ -17,8 +17,9 @@ from batonpass.core.codec import decode
 from batonpass.core.errors import ConflictError, FormatError, NotFoundError
 from batonpass.core.lineage import resume_candidates
 from batonpass.core.model import CheckpointListing, FileEntry, Manifest, Method, ReceiptEntry, Session
-from batonpass.core.storage import ObjectInfo, Store, Transfer
+from batonpass.core.storage import Store, Transfer
 from batonpass.sync.identity import Identity, reader_id
+from batonpass.sync.proof import compare
 from batonpass.sync.reading import RunFiles, read_manifest
 from batonpass.sync.receipts import add_to_receipt
 from batonpass.sync.verifying import HashSink
@@ -199,9 +200,10 @@ class _Prover:
         info = self.store.checksum(naming.pool_file(self.run.folder, entry.pool), store_id=entry.id)
         if info.size_bytes < entry.size_bytes:
             raise _UnprovenError(Outcome.WAITING, _short(entry, info.size_bytes))
-        if not (info.md5 or info.sha256):
+        same = compare(info, size_bytes=entry.size_bytes, sha256=entry.sha256, md5=entry.md5)
+        if same is None:
             raise _UnprovenError(Outcome.WAITING, f"{entry.name}: the store gives no checksum of it yet")
-        if not _equal(info, entry):
+        if not same:
             raise _UnprovenError(Outcome.DAMAGED, f"{entry.name}: the store's size or checksum differs")
 
     def _read(self, entry: FileEntry, transfer: Transfer) -> None:
@@ -240,8 +242,3 @@ def _first_step(pool: str) -> int:
 
 def _short(entry: FileEntry, size_bytes: int) -> str:
     return f"{entry.name}: {size_bytes:,} of {entry.size_bytes:,} bytes have come"
-
-
-def _equal(info: ObjectInfo, entry: FileEntry) -> bool:
-    same = info.sha256 == entry.sha256 if info.sha256 else info.md5 == entry.md5
-    return info.size_bytes == entry.size_bytes and same

@@ -153,7 +153,7 @@ def _fetch_file(
             with target.open("ab" if offset else "wb") as out:
                 key = naming.pool_file(folder, entry.pool)
                 store.fetch(key, out, store_id=entry.id, offset=offset, transfer=transfer)
-        if hash_file(target).sha256 == entry.sha256:
+        if hash_file(target, md5=False).sha256 == entry.sha256:
             return
     raise CorruptCheckpointError(
         f"{entry.name} on the store is not what the manifest says (read twice)",

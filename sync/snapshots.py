@@ -111,7 +111,7 @@ def _take_file(source: Path, mark: FileMark, partial: Path, *, link: bool) -> tu
     target = partial / mark.name
     make_folders(target.parent)
     is_link = link and _link(source, target)
-    hasher = Hasher()
+    hasher = Hasher(md5=False)
     if is_link:
         with target.open("rb") as file:
             for chunk in read_chunks(file):

@@ -14,6 +14,7 @@ from batonpass.core.codec import decode
 from batonpass.core.errors import FormatError, NotFoundError
 from batonpass.core.model import CheckpointListing, FileEntry, Manifest
 from batonpass.core.storage import Store, Transfer
+from batonpass.sync.proof import compare
 from batonpass.sync.reading import RunFiles
 
 
@@ -123,8 +124,8 @@ def _metadata_problem(store: Store, folder: str, entry: FileEntry, report: Verif
         report.bytes_by_owner[info.owner] = report.bytes_by_owner.get(info.owner, 0) + info.size_bytes
     if info.size_bytes != entry.size_bytes:
         return f"{info.size_bytes:,} bytes instead of {entry.size_bytes:,}"
-    wrong = (info.md5 and info.md5 != entry.md5) or (info.sha256 and info.sha256 != entry.sha256)
-    return "the store's checksum differs" if wrong else ""
+    same = compare(info, size_bytes=entry.size_bytes, sha256=entry.sha256, md5=entry.md5)
+    return "the store's checksum differs" if same is False else ""
 
 
 def _content_problem(store: Store, folder: str, entry: FileEntry, progress: Callable[[int, int], None]) -> str:

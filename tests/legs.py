@@ -80,9 +80,7 @@ class Leg:
         folder.mkdir(parents=True)
         body = content or f"weights of step {self.step}".encode()
         (folder / "model.safetensors").write_bytes(body)
-        entry = FileEntry(
-            "model.safetensors", "", len(body), hashlib.sha256(body).hexdigest(), hashlib.md5(body).hexdigest()
-        )
+        entry = FileEntry("model.safetensors", "", len(body), hashlib.sha256(body).hexdigest(), "")
         manifest = Manifest(
             run_id=self.joined.info.run_id,
             session=self.joined.session,

@@ -20,6 +20,7 @@ class FileEntry:
     size_bytes: int
     sha256: str
     md5: str
+    """Empty where nobody needed it: the mirror adds it for stores that may answer with nothing else."""
     id: str | None = None
     owner: str | None = None
     """Who owns (and pays for) these bytes, where the store says so: another account's where an equal file was there already."""
@@ -27,13 +28,18 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class TensorEntry:
-    """One tensor: which file, its name in it, dtype as safetensors writes it ("F32"), shape, and the sha256 of its bytes."""
+    """One tensor: which file, its name in it, dtype as safetensors writes it ("F32"), shape, and a hash of its bytes.
+
+    The file's sha256 is the proof; `xxh3` (XXH3, 128 bits, as hexadecimal digits) only tells one tensor's content from another's.
+    """
 
     file: str
     name: str
     dtype: str
     shape: tuple[int, ...]
-    sha256: str
+    sha256: str = ""
+    """In checkpoints of the first versions, which had no `xxh3`."""
+    xxh3: str = ""
 
 
 @dataclass(frozen=True, slots=True)

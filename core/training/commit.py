@@ -79,8 +79,8 @@ def _write_tensors(snapshot: Snapshot, folder: Path) -> tuple[list[FileEntry], l
         digest, hashes = write_safetensors(folder / name, tensors, snapshot.aliases.get(name, {}))
         files.append(FileEntry(name, "", digest.size_bytes, digest.sha256, digest.md5))
         entries += [
-            TensorEntry(name, t.name, DTYPES[t.dtype], t.shape, sha256)
-            for t, sha256 in zip(tensors, hashes, strict=True)
+            TensorEntry(name, t.name, DTYPES[t.dtype], t.shape, xxh3=xxh3)
+            for t, xxh3 in zip(tensors, hashes, strict=True)
         ]
     return files, entries
 

@@ -22,6 +22,10 @@ from batonpass.core.training.decoder import Decoder
 _HINT = "an older checkpoint can be used instead; this one was left as it is"
 
 
+def _sha256_of(path: Path) -> Digest:
+    return hash_file(path, md5=False)
+
+
 @dataclass(slots=True)
 class Loaded:
     """A verified checkpoint. Tensors are memory-mapped and read when asked for."""
@@ -94,7 +98,7 @@ def read_manifest(folder: Path) -> Manifest:
     return decode(Manifest, data, key=f"{folder.name}/{MANIFEST_FILE}")
 
 
-def verify_file(folder: Path, entry: FileEntry, *, hash_it: Callable[[Path], Digest] = hash_file) -> None:
+def verify_file(folder: Path, entry: FileEntry, *, hash_it: Callable[[Path], Digest] = _sha256_of) -> None:
     """Compare one file with its manifest entry; only a second reading that also differs makes it corrupt (CorruptCheckpointError)."""
     path = folder / check_key(entry.name)
     for reading in range(2):

@@ -33,7 +33,14 @@ from batonpass.sync.stores.os_errors import is_missing, store_error
 LOCK_FILE = ".batonpass.lock"
 
 _DISK = Properties(proves_arrival=True, compare_and_swap=True, unique_keys=True, listing_lags=False, has_ids=False)
-_MOUNT = Properties(proves_arrival=False, compare_and_swap=False, unique_keys=False, listing_lags=True, has_ids=False)
+_MOUNT = Properties(
+    proves_arrival=False,
+    compare_and_swap=False,
+    unique_keys=False,
+    listing_lags=True,
+    has_ids=False,
+    may_answer_md5_only=True,
+)
 
 
 class FolderStore:

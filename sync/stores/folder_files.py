@@ -25,21 +25,20 @@ def describe(key: str, path: Path, *, hashes: bool = False) -> ObjectInfo:
     with path.open("rb") as file:
         facts = os.fstat(file.fileno())
         modified = datetime.fromtimestamp(facts.st_mtime, UTC)
-        md5: str | None = None
         sha256: str | None = None
         if hashes:
             _forget_cache(file)
-            hasher = Hasher()
+            hasher = Hasher(md5=False)
             for chunk in read_chunks(file):
                 hasher.update(chunk)
-            md5, sha256 = hasher.digest().md5, hasher.digest().sha256
+            sha256 = hasher.digest().sha256
         elif facts.st_size <= SMALL_BYTES:
             sha256 = hashlib.sha256(file.read()).hexdigest()
     if sha256 is not None and facts.st_size <= SMALL_BYTES:
         version = f"c{sha256[:32]}"
     else:
         version = f"f{facts.st_size:x}-{facts.st_mtime_ns:x}-{facts.st_ino:x}"
-    return ObjectInfo(key, facts.st_size, version, modified, md5=md5, sha256=sha256)
+    return ObjectInfo(key, facts.st_size, version, modified, sha256=sha256)
 
 
 def walk(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:

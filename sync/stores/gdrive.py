@@ -33,6 +33,7 @@ _PROPERTIES = Properties(
     unique_keys=False,
     listing_lags=True,
     has_ids=True,
+    may_answer_md5_only=True,
     streams=3,
     keeps_pace=True,
 )

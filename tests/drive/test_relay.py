@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 import pytest
@@ -41,6 +42,7 @@ def test_a_checkpoint_on_a_drive_is_proven_and_restores_elsewhere(open_retried, 
         folder, manifest = fetch_checkpoint(open_retried(), run.folder, listing, tmp_path / "empty")
         assert (folder / "model.safetensors").read_bytes() == body
         assert manifest.step == 10
+        assert manifest.files[0].md5 == hashlib.md5(body).hexdigest(), "Drive may answer with nothing else one day"
 
 
 def test_the_next_machine_takes_over_and_a_second_one_is_refused(open_retried, home, tmp_path):

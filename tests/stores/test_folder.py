@@ -311,7 +311,7 @@ def test_the_checksum_sees_what_the_disk_holds(folder, root):
         file.write(bytes([body[1_000_000] ^ 1]))
     after = folder.checksum("files/a.bin")
     assert after.size_bytes == before.size_bytes
-    assert (after.md5 == before.md5, after.sha256 == before.sha256) == (False, False)
+    assert after.sha256 != before.sha256
 
 
 def test_a_url_opens_the_same_folder_again(folder):
