@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from batonpass.core.training.encoder import Encoder, Json
+from batonpass.core.training.frozen import FrozenTensors
 
 
 class Adapter(Protocol):
@@ -50,13 +51,19 @@ def plain_name(name: str) -> str:
     return name.replace("_orig_mod.", "")
 
 
+def frozen_file(name: str) -> str:
+    """The file of the frozen shard of the module attached as `name`."""
+    return f"{name}-frozen.safetensors"
+
+
 class ModuleAdapter:
-    """Parameters, buffers (non-persistent ones too, in a file of their own) and extra state. Frozen parameters go to a second shard."""
+    """Parameters, buffers (non-persistent ones too, in a file of their own) and extra state. What does not change goes to a second shard."""
 
     essential = True
 
     def __init__(self, module: nn.Module) -> None:
         self.module = unwrap(module)
+        self.frozen = FrozenTensors()
 
     @property
     def type_name(self) -> str:
@@ -66,12 +73,12 @@ class ModuleAdapter:
     def capture(self, encoder: Encoder, name: str) -> Json:
         """{"state": state_dict, "frozen": ..., "buffers": ...}, the last two only where there are any."""
         state = {plain_name(k): v for k, v in self.module.state_dict().items()}
-        frozen = self._frozen() & state.keys()
+        frozen = self.frozen.choose(self._flagged(), [k for k, v in state.items() if isinstance(v, torch.Tensor)])
         trained = {k: v for k, v in state.items() if k not in frozen}
         parts = {"state": encoder.encode(trained, file=f"{name}.safetensors", label=name)}
         if frozen:
             shard = {k: v for k, v in state.items() if k in frozen}
-            parts["frozen"] = encoder.encode(shard, file=f"{name}-frozen.safetensors", label=name)
+            parts["frozen"] = encoder.encode(shard, file=frozen_file(name), label=name)
         if hidden := self._hidden_buffers():
             parts["buffers"] = encoder.encode(dict(hidden), file=f"{name}-buffers.safetensors", label=name)
         return parts
@@ -96,6 +103,7 @@ class ModuleAdapter:
             k: v for k, v in current.items() if _is_extra(k)
         }  # where the checkpoint has none, it could not be stored
         self.module.load_state_dict(kept | {names[k]: v for k, v in _merged(tree).items()})
+        self.frozen.adopt(_dict(tree.get("frozen")))
         stored = tree.get("buffers", {})
         hidden = self._hidden_buffers()
         for name, buffer in hidden.items():
@@ -112,7 +120,7 @@ class ModuleAdapter:
         owner = {plain_name(k): m for k, m in self.module.named_modules()}[path]
         setattr(owner, leaf, value.to(buffer.device, copy=True))
 
-    def _frozen(self) -> set[str]:
+    def _flagged(self) -> set[str]:
         parameters = [(plain_name(k), p) for k, p in self.module.named_parameters(remove_duplicate=False)]
         frozen = {k for k, p in parameters if not p.requires_grad}
         return frozen if len(frozen) < len(parameters) else set()

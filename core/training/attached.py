@@ -15,10 +15,12 @@ from batonpass.core.training.adapters import (
     DictAdapter,
     ModuleAdapter,
     StatefulAdapter,
+    frozen_file,
     plain_name,
     stream_adapter,
     unwrap,
 )
+from batonpass.core.training.frozen import Written
 from batonpass.core.training.optimizer_adapter import OptimizerAdapter
 
 _RESERVED = {"state", "rng", "loader", "trainer", "manifest", "con", "prn", "aux", "nul"}
@@ -54,6 +56,13 @@ class Attached:
     def stateful(self) -> Iterator[Any]:
         """The attached objects that are neither modules nor optimizers but have a `state_dict`: schedulers, scalers, ..."""
         return (a.target for a in self.adapters.values() if isinstance(a, StatefulAdapter))
+
+    def observe(self, step: int, written: Written) -> None:
+        """What was written at `step` tells which weights do not change. May be called on any thread."""
+        for name, adapter in list(self.adapters.items()):
+            if isinstance(adapter, ModuleAdapter):
+                frozen = written.get(frozen_file(name), {})
+                adapter.frozen.observe(step, {**written.get(f"{name}.safetensors", {}), **frozen}, frozen)
 
     def _adapter(self, name: str, target: Any) -> Adapter:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,60}", name) or name.lower() in _RESERVED:

@@ -22,6 +22,7 @@ from batonpass.core.files import (
 )
 from batonpass.core.model.checkpoint import FileEntry, Manifest, TensorEntry
 from batonpass.core.naming import checkpoint_name
+from batonpass.core.training.frozen import Written
 from batonpass.core.training.safetensors_file import DTYPES, write_safetensors
 from batonpass.core.training.snapshot import Snapshot
 
@@ -55,6 +56,17 @@ def write_checkpoint(snapshot: Snapshot, parent: Path, draft: Manifest) -> tuple
         shutil.rmtree(temp, ignore_errors=True)
         raise
     return final, manifest
+
+
+def written_tensors(snapshot: Snapshot, manifest: Manifest) -> Written:
+    """What was written of a snapshot, by file, for `Attached.observe`."""
+    sizes = {(file, t.name): t.size_bytes for file, tensors in snapshot.files.items() for t in tensors}
+    written: dict[str, dict[str, tuple[str, int]]] = {file: {} for file in snapshot.files}
+    for entry in manifest.tensors:
+        written[entry.file][entry.name] = (entry.xxh3, sizes[entry.file, entry.name])
+    for file, seconds in snapshot.aliases.items():
+        written[file] |= {second: written[file][first] for second, first in seconds.items()}
+    return written
 
 
 def clear_half_written(parent: Path, *, older_than_s: float = 3600.0, now: float | None = None) -> int:

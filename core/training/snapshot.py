@@ -10,6 +10,7 @@ import copy
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from functools import partial
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ import psutil
 import torch
 
 from batonpass.core.training.attached import Attached
+from batonpass.core.training.canary import Place, find_torn
 from batonpass.core.training.encoder import Encoder, Json
 from batonpass.core.training.environment import environment
 from batonpass.core.training.rng import capture_rng
@@ -25,6 +27,8 @@ from batonpass.core.training.safetensors_file import TensorBytes, buffer_chunks,
 
 SHARE_OF_FREE_MEMORY = 0.5
 """A buffer may take this share of what is available; a larger state is written straight from its tensors."""
+PINNED_BYTES = 2 << 30
+"""A buffer for CUDA tensors is pinned up to this size: pinned memory is taken from everybody, and making it takes long."""
 WINDOW_BYTES = 64 << 20
 _ALIGNMENT = 64
 
@@ -47,6 +51,8 @@ class Snapshot:
     live: bool
     """True: it refers to the live tensors and must be written before training goes on."""
     _on_release: Callable[[], None] = field(repr=False)
+    warning: str = ""
+    """What the user has to be told of how it was taken."""
     torn: bool = False
     """True: training went on while it was still being written from the live tensors. It must not become a checkpoint."""
 
@@ -62,6 +68,14 @@ class Snapshot:
         self.release()
 
 
+class Copies(Enum):
+    """Whether what was copied is known to stay as it was: the canary's finding, once per session."""
+
+    UNPROVEN = auto()
+    GOOD = auto()
+    TORN = auto()
+
+
 class Snapshotter:
     """Takes snapshots, one at a time. `take` belongs to the training thread, `Snapshot.release` to any."""
 
@@ -69,6 +83,7 @@ class Snapshotter:
         self._available_bytes = available_bytes or (lambda: int(psutil.virtual_memory().available))
         self._held = threading.Lock()
         self._buffer = torch.empty(0, dtype=torch.uint8)
+        self._copies = Copies.UNPROVEN
 
     def take(self, attached: Attached, position: dict[str, Any], loader_state: Any = None) -> Snapshot | None:
         """The state of everything attached, the random streams and the position, as of now. None while the last one is still held."""
@@ -85,8 +100,12 @@ class Snapshotter:
         encoder = Encoder()
         trainer = _encode_everything(encoder, attached, position, loader_state)
         layout = _Layout(encoder.tensors)
-        live = not self._make_room(layout.size_bytes, pinned=layout.on_cuda)
+        pinned = layout.on_cuda and layout.size_bytes <= PINNED_BYTES
+        live = self._copies is Copies.TORN or not self._make_room(layout.size_bytes, pinned=pinned)
         files = layout.live_files() if live else layout.copy_into(self._buffer)
+        warning = "" if live or self._copies is Copies.GOOD else self._try_canary(layout)
+        if warning:
+            live, files = True, layout.live_files()
         return Snapshot(
             files=files,
             aliases=encoder.aliases,
@@ -97,7 +116,16 @@ class Snapshotter:
             size_bytes=layout.size_bytes,
             live=live,
             _on_release=self._held.release,
+            warning=warning,
         )
+
+    def _try_canary(self, layout: _Layout) -> str:
+        torn = find_torn(layout.places(), self._buffer)
+        self._copies = Copies.TORN if torn else Copies.GOOD
+        if not torn:
+            return ""
+        more = f" and {len(torn) - 1} more" if len(torn) > 1 else ""
+        return f"the copy of {torn[0]}{more} changed with the live tensor: from now on it is saved without a copy, while training waits"
 
     def _make_room(self, size_bytes: int, *, pinned: bool) -> bool:
         """Whether the buffer is large enough, after growing it if the memory allows."""
@@ -129,7 +157,7 @@ class _Layout:
     """Where each tensor goes in the buffer: files one after another, inside a file no gaps, everything aligned to its element size."""
 
     def __init__(self, tensors: dict[str, dict[str, torch.Tensor]]) -> None:
-        self.files: dict[str, list[tuple[str, torch.Tensor, int]]] = {}
+        self.files: dict[str, list[Place]] = {}
         self.on_cuda = False
         end = 0
         for file, named in tensors.items():
@@ -140,6 +168,10 @@ class _Layout:
                 end += tensor.numel() * tensor.element_size()
                 self.on_cuda |= tensor.is_cuda
         self.size_bytes = end
+
+    def places(self) -> Iterator[Place]:
+        """Every tensor with its place in the buffer."""
+        return (place for places in self.files.values() for place in places)
 
     def copy_into(self, buffer: torch.Tensor) -> dict[str, list[TensorBytes]]:
         """Copy everything; device copies are queued together and waited for once."""

@@ -12,9 +12,10 @@ from batonpass import endings
 from batonpass.core.errors import HeldElsewhereError, UsageError
 from batonpass.core.model import EndKind, Manifest
 from batonpass.core.training.attached import Attached
+from batonpass.core.training.commit import written_tensors
 from batonpass.core.training.loop import TrainingLoop
 from batonpass.core.training.restore import apply, check_fits
-from batonpass.core.training.snapshot import Snapshotter
+from batonpass.core.training.snapshot import Snapshot, Snapshotter
 from batonpass.resuming import Found, find_checkpoint
 from batonpass.saver import Saver, draft_manifest
 from batonpass.status import RunStatus, describe
@@ -377,8 +378,17 @@ class Run:
                 data=self._loop.position(),
             )
 
+        def written(snapshot: Snapshot, manifest: Manifest) -> None:
+            self._attached.observe(manifest.step, written_tensors(snapshot, manifest))
+
         self._saver = Saver(
-            self._active, capture, draft, every_s=self._options.save_every_s, say=self._say, restored=self._restored
+            self._active,
+            capture,
+            draft,
+            every_s=self._options.save_every_s,
+            say=self._say,
+            restored=self._restored,
+            on_written=written,
         )
 
     def _close(self, kind: EndKind, *, detail: str = "", timeout_s: float) -> bool:

@@ -39,11 +39,15 @@ class Saver:
         every_s: float | None,
         say: Callable[[str], None],
         restored: Manifest | None = None,
+        on_written: Callable[[Snapshot, Manifest], None] = lambda _snapshot, _manifest: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`restored` is the manifest of the checkpoint on the store that the session resumed from: what equals it is not sent again."""
+        """`restored` is the manifest of the checkpoint on the store that the session resumed from: what equals it is not sent again.
+        `on_written` is told of each checkpoint that is whole on this disk, on the writer's thread.
+        """
         self._active = active
         self._restored = restored
+        self._on_written = on_written
         self.is_as_restored = False
         """The last save came out as the very checkpoint that was restored, which is on the store."""
         self._capture = capture
@@ -97,6 +101,8 @@ class Saver:
         with self._done:
             self._open += 1
         self._queue.put((snapshot, manifest))
+        if snapshot.warning:
+            self._say(f"batonpass: {snapshot.warning}")
         if snapshot.live:  # too big for a second copy: it is written from the live tensors while the training waits
             self._say(
                 f"batonpass: saving {snapshot.size_bytes / 1e9:.1f} GB straight from memory; training waits until it is written"
@@ -137,6 +143,7 @@ class Saver:
             joined = self._active.joined
             joined.log.flush(30.0)
             directory, whole = write_checkpoint(snapshot, joined.local.checkpoints, manifest)
+            self._on_written(snapshot, whole)
         except Exception as error:  # noqa: BLE001  # as in take()
             self._failed(error)
         else:
