@@ -19,6 +19,8 @@ class Provider:
     give_back_code: str = ""
     choose_gpu: str = ""
     """Where a GPU is asked for."""
+    longest_h: tuple[float, ...] = ()
+    """Hours after which its machines are known to be taken away, as its pages and its users say (read in 2026); never promised."""
 
 
 _STOP = "stop the machine on the provider's page"
@@ -32,6 +34,7 @@ PROVIDERS: Mapping[str, Provider] = {
             "give this machine back with the cell below, then connect again",
             "from google.colab import runtime\nruntime.unassign()",
             choose_gpu="Runtime > Change runtime type",
+            longest_h=(12.0, 24.0),
         ),
         Provider("colab-enterprise", "Colab Enterprise", "delete the runtime on the page Runtimes"),
         Provider(
@@ -40,10 +43,11 @@ PROVIDERS: Mapping[str, Provider] = {
             "choose another accelerator in the notebook's settings, or stop the session (power button, top right); "
             "the weekly hours run while the accelerator is on, not only while it computes",
             choose_gpu="Settings > Accelerator, in the notebook's menu",
+            longest_h=(9.0, 12.0),
         ),
         Provider("lightning", "Lightning", "switch the Studio to another machine, or stop it"),
-        Provider("studio-lab", "Studio Lab", "stop the runtime on the project page"),
-        Provider("paperspace", "Paperspace", _STOP),
+        Provider("studio-lab", "Studio Lab", "stop the runtime on the project page", longest_h=(4.0,)),
+        Provider("paperspace", "Paperspace", _STOP, longest_h=(12.0,)),
         Provider("other", "other machines", ""),
     )
 }

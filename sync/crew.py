@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -25,6 +26,8 @@ class Crew:
         self._threads = 0
         self._changed = threading.Condition()
         self._limit = most
+        self.helpers_cpu_s = 0.0
+        """Processor time that the other threads have used for the work so far, in seconds."""
 
     @property
     def limit(self) -> int:
@@ -61,7 +64,10 @@ class Crew:
 
     def _help(self) -> None:
         while (batch := self._queue.get()) is not None:
+            started = time.thread_time()
             batch.join_in()
+            with self._changed:
+                self.helpers_cpu_s += time.thread_time() - started
 
     def _widen(self) -> None:
         self._limit = min(self._most, self._limit + 1)

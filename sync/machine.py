@@ -12,6 +12,7 @@ import secrets
 import shutil
 import socket
 import sys
+import time
 import uuid
 from importlib import metadata
 from pathlib import Path
@@ -95,6 +96,16 @@ def process_mark(pid: int | None = None) -> str:
     pid = os.getpid() if pid is None else pid
     started = _start_time(pid)
     return f"{pid}-{0 if started is None else started}"
+
+
+def machine_age_s() -> float:
+    """Seconds since this machine (in a container: the container) began; 0 where that cannot be told."""
+    import psutil  # noqa: PLC0415  # `import batonpass` stays light
+
+    try:
+        return max(time.time() - psutil.Process(1).create_time(), 0.0)
+    except psutil.Error:  # Windows has no process 1, macOS shows it to nobody
+        return max(time.time() - psutil.boot_time(), 0.0)
 
 
 def process_lives(mark: str) -> bool:

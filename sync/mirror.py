@@ -47,6 +47,11 @@ class Mirror:
         self.gains = 0
         """Grows whenever the store says that it has more of what is being sent."""
 
+    @property
+    def helpers_cpu_s(self) -> float:
+        """Processor time that transfers beside the calling thread have used so far, in seconds."""
+        return self._crew.helpers_cpu_s
+
     def close(self) -> None:
         """Let go of the threads."""
         self._crew.close()

@@ -72,6 +72,8 @@ class SyncService:
         self.beat = LaneState("heartbeat and metrics", say, longest_wait_s=IDLE_BEAT_S)
         self.blobs = LaneState("checkpoints to the store", say, small_calls_work=lambda: self.beat.ok)
         self.tidying = LaneState("removal of old checkpoints", say)
+        self.on_sent: Callable[[float, float], None] = lambda _took_s, _cpu_s: None
+        """Told of each checkpoint that is on the store now: seconds since it was begun, and of processor time. On a lane's thread."""
         mirror.on_progress = self.blobs.moved
         mirror.on_file = self.blobs.got_through
 
@@ -220,12 +222,15 @@ class SyncService:
                 self._outbox.done()
 
     def _send_one(self, directory: Path, manifest: Manifest) -> None:
+        began, cpu_s, helpers_s = time.monotonic(), time.thread_time(), self._mirror.helpers_cpu_s
         listing = self._mirror.send(directory, manifest)
         self._writer.add_checkpoint(listing)
         self._writer.change(**self._duties.facts())
         self._writer.publish()
         self._published = listing
         self._mirror.published(listing, manifest)
+        used_s = time.thread_time() - cpu_s + self._mirror.helpers_cpu_s - helpers_s
+        self.on_sent(time.monotonic() - began, used_s)
         self.tidying.run(self._duties.tidy)  # its failure is its own: the checkpoint is on the store and not sent again
 
 

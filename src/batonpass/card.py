@@ -66,6 +66,7 @@ def status_card(
     seconds_at_risk: float = 0.0,
     branch: str | None = None,
     sending: str = "",
+    saves: str = "",
     problems: Sequence[str] = (),
     acceptable_s: float = 60.0,
 ) -> Card:
@@ -92,6 +93,8 @@ def status_card(
         rows.append(("On its way", sending))
     if steps_at_risk:
         rows.append(("At risk", _work(steps_at_risk, seconds_at_risk)))
+    if saves:
+        rows.append(("Saved", saves))
     if branch:
         rows.append(("Branch", f"{branch}: published beside the run, it does not continue it"))
     return render(Sheet(f"safe to close: {answer}", tone, tuple(rows), tuple(problems)))

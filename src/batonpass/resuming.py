@@ -53,6 +53,8 @@ class Found:
     loaded: Loaded
     record: ResumeRecord
     loss: Loss
+    before: tuple[Session, ...] = ()
+    """The run's sessions before this one."""
 
 
 def find_checkpoint(active: ActiveSession, *, chosen: str | None = None, say: Callable[[str], None]) -> Found | None:
@@ -213,10 +215,11 @@ def _share_files(active: ActiveSession, offer: Offer, manifest: Manifest) -> Non
 
 def _found(active: ActiveSession, offer: Offer, loaded: Loaded, record: ResumeRecord, run: RunFiles) -> Found:
     _share_files(active, offer, loaded.manifest)
-    if record.chosen:
-        return Found(offer, loaded, replace(record, reason="you chose this checkpoint"), Loss())
     me = active.joined.session
     others = {s.session.id: s.session for s in run.sessions if s.session.id != me}
+    before = tuple(others.values())
+    if record.chosen:
+        return Found(offer, loaded, replace(record, reason="you chose this checkpoint"), Loss(), before)
     loss = loss_behind(
         trace(replace(run.head, holder=None), others.values()),
         run.head,
@@ -229,4 +232,4 @@ def _found(active: ActiveSession, offer: Offer, loaded: Loaded, record: ResumeRe
     if loss.last is not None and not reason:
         end = others[loss.last].end
         reason = f"the last session ended after its last checkpoint ({end.kind if end else 'its machine was gone'})"
-    return Found(offer, loaded, replace(record, reason=reason), loss)
+    return Found(offer, loaded, replace(record, reason=reason), loss, before)

@@ -9,8 +9,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from batonpass import endings
+from batonpass.cadence import Cadence
 from batonpass.core.errors import HeldElsewhereError, UsageError
+from batonpass.core.interval import Lives, lives_of
 from batonpass.core.model import EndKind, Manifest
+from batonpass.core.providers import provider_of
 from batonpass.core.training.attached import Attached
 from batonpass.core.training.commit import written_tensors
 from batonpass.core.training.loop import TrainingLoop
@@ -21,6 +24,7 @@ from batonpass.saver import Saver, draft_manifest
 from batonpass.status import RunStatus, describe
 from batonpass.sync.active import ActiveSession
 from batonpass.sync.joining import Joined
+from batonpass.sync.machine import machine_age_s
 from batonpass.words import farewell, welcome
 
 FIRST_SAVE_S = 10.0
@@ -58,6 +62,7 @@ class Run:
         self._save_asked = False
         self._trained_s = 0.0
         self._began_at_step = 0
+        self._lives = Lives()
         self._restored: Manifest | None = None
         self._mark: float | None = None
         self._closed = False
@@ -222,8 +227,14 @@ class Run:
 
     def status(self) -> RunStatus:
         """What is safe now: numbers, and a card when it is printed or shown by a notebook."""
-        saving = self._saver.trouble if self._saver is not None else ""
-        return describe(self._active.status(), name=self.name, goal_steps=self.goal_steps, saving=saving)
+        saver = self._saver
+        return describe(
+            self._active.status(),
+            name=self.name,
+            goal_steps=self.goal_steps,
+            saving=saver.trouble if saver is not None else "",
+            interval=saver.cadence.interval if saver is not None else None,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -297,6 +308,7 @@ class Run:
             "epoch": self._loop.epoch_progress,
             "trained_s": round(self._trained_s, 3),
             "steps_done": max(step - self._began_at_step, 0),
+            "save_every_s": None if self._saver is None else round(self._saver.cadence.interval.every_s, 1),
         }
 
     def _save_now(self, *, wait_s: float) -> bool:
@@ -319,7 +331,7 @@ class Run:
         if saver.is_as_restored:
             return True
         if saver.trouble or made is None:
-            return not saver.trouble and not saver.stall_s  # nothing was ever asked for
+            return not saver.trouble and not saver.asked  # nothing was ever asked for
         return listed is not None and (listed.step, listed.attempt) == (made.step, made.attempt)
 
     def _save_starting_point(self) -> None:
@@ -339,6 +351,7 @@ class Run:
         report = apply(found.loaded, self._attached)
         self._loop.restore(found.loaded)
         self._trained_s, self._began_at_step = 0.0, self._loop.finished_steps
+        self._lives = lives_of(found.before)
         self._restored = found.loaded.manifest if found.offer.listing is not None else None
         why = (*report.missing, *report.differences)
         record = replace(found.record, label=report.label, missing=why)
@@ -385,11 +398,23 @@ class Run:
             self._active,
             capture,
             draft,
-            every_s=self._options.save_every_s,
+            cadence=self._cadence(),
             say=self._say,
             restored=self._restored,
             on_written=written,
         )
+
+    def _cadence(self) -> Cadence:
+        """A new one for each leg; the service tells it what sending costs."""
+        limits_h = provider_of(self._active.joined.writer.record.host.provider).longest_h
+        age_s = machine_age_s()
+        cadence = Cadence(
+            self._options.save_every_s,
+            lives=self._lives,
+            ends_in_s=[3600 * limit - age_s for limit in limits_h],
+        )
+        self._active.service.on_sent = cadence.sent
+        return cadence
 
     def _close(self, kind: EndKind, *, detail: str = "", timeout_s: float) -> bool:
         self._closed = True

@@ -15,12 +15,9 @@ from batonpass.core.errors import BatonpassError
 from batonpass.core.model import Manifest
 
 if TYPE_CHECKING:
+    from batonpass.cadence import Cadence
     from batonpass.core.training.snapshot import Snapshot
     from batonpass.sync.active import ActiveSession
-
-COST_SHARE = 0.01
-"""Saving may take this share of the training's time; a dearer snapshot makes saves rarer."""
-DEFAULT_EVERY_S = 60.0
 
 
 class Saver:
@@ -36,7 +33,7 @@ class Saver:
         capture: Callable[[], Snapshot | None],
         draft: Callable[[], Manifest],
         *,
-        every_s: float | None,
+        cadence: Cadence,
         say: Callable[[str], None],
         restored: Manifest | None = None,
         on_written: Callable[[Snapshot, Manifest], None] = lambda _snapshot, _manifest: None,
@@ -52,34 +49,24 @@ class Saver:
         """The last save came out as the very checkpoint that was restored, which is on the store."""
         self._capture = capture
         self._draft = draft
-        self._every_s = DEFAULT_EVERY_S if every_s is None else every_s
-        self._fixed = every_s is not None
+        self.cadence = cadence
         self._say = say
         self._monotonic = monotonic
-        self._taken_at = monotonic()
         self._last: Manifest | None = None
         self._queue: queue.SimpleQueue[tuple[Snapshot, Manifest] | None] = queue.SimpleQueue()
         self._done = threading.Condition()
         self._open = 0
-        self.stall_s: list[float] = []
-        """How long each save kept the training waiting, in seconds."""
+        self.asked = False
+        """A save was taken, or tried."""
         self.trouble = ""
         self.committed: Manifest | None = None
         """The newest checkpoint that is whole on this disk."""
         threading.Thread(target=self._work, name="batonpass-writer", daemon=True).start()
 
     @property
-    def every_s(self) -> float:
-        """Seconds between two saves now: what was asked for, or as often as the cost allows."""
-        if self._fixed or not self.stall_s:
-            return self._every_s
-        recent = sorted(self.stall_s[-9:])
-        return max(self._every_s, recent[len(recent) // 2] / COST_SHARE)
-
-    @property
     def due(self) -> bool:
         """Time for the next save."""
-        return self._monotonic() - self._taken_at >= self.every_s
+        return self.cadence.due
 
     def take(self) -> bool:
         """Copy the state now, on the training thread; False when the writer still holds the last copy or the copy failed."""
@@ -95,8 +82,8 @@ class Saver:
             self._failed(error)
             return False
         finally:
-            self._taken_at = self._monotonic()
-            self.stall_s.append(self._taken_at - started)
+            self.asked = True
+            self.cadence.taken(self._monotonic() - started)
         self._last = manifest
         with self._done:
             self._open += 1
@@ -142,7 +129,9 @@ class Saver:
         try:
             joined = self._active.joined
             joined.log.flush(30.0)
+            started_s = time.thread_time()
             directory, whole = write_checkpoint(snapshot, joined.local.checkpoints, manifest)
+            self.cadence.committed(time.thread_time() - started_s)
             self._on_written(snapshot, whole)
         except Exception as error:  # noqa: BLE001  # as in take()
             self._failed(error)

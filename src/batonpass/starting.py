@@ -61,8 +61,8 @@ def start(
     `checkpoint`: the key of a manifest to continue from instead of the newest (the app's resume page writes it): a deliberate rewind.
     `max_upload_mbit_s`, `max_download_mbit_s`: content goes no faster (default: BATONPASS_MAX_UPLOAD_MBIT_S and ..._DOWNLOAD_...).
     `precision` ("fp32", "amp", "bf16") is what the machine card ranks GPUs by. `keep`: how many checkpoints stay on the store
-    beside the best by `keep_best` ("loss:min", "accuracy:max"). `save_every_s`: seconds between saves (default: every 60 s, rarer
-    when saving costs more than 1 % of the time). `sync_every_s`: seconds between two looks of the background service.
+    beside the best by `keep_best` ("loss:min", "accuracy:max"). `save_every_s`: seconds between saves (default: tuned to
+    what a save costs and how long this run's machines have lived, 30 s to 10 min; `run.status()` says it and why). `sync_every_s`: seconds between two looks of the background service.
 
     Errors, each with a hint: UsageError, NotOurFolderError, StoreUnreachableError, SignInError, RunNotFoundError,
     AmbiguousRunError, HeldElsewhereError. Nothing is trained and nothing is created when one is raised.

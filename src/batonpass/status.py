@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from batonpass.card import Card, status_card
+from batonpass.core.amounts import duration
+from batonpass.core.interval import Interval
 from batonpass.core.progress import read_moving
 from batonpass.sync.active import SessionStatus
 
@@ -30,6 +32,8 @@ class RunStatus:
     """Why this session does not hold the run; None while it does."""
     sending: str
     """What is on its way to the store now, how fast and how long still; empty when nothing is."""
+    saves: str
+    """How often it is saved, and why so; empty before `attach`."""
     problems: tuple[str, ...]
     """What does not work at the moment, with what to do, one sentence each."""
 
@@ -47,6 +51,7 @@ class RunStatus:
             seconds_at_risk=self.seconds_at_risk,
             branch=self.branch,
             sending=self.sending,
+            saves=self.saves,
             problems=self.problems,
         )
 
@@ -57,7 +62,9 @@ class RunStatus:
         return self.card.html
 
 
-def describe(status: SessionStatus, *, name: str, goal_steps: int | None, saving: str) -> RunStatus:
+def describe(
+    status: SessionStatus, *, name: str, goal_steps: int | None, saving: str, interval: Interval | None
+) -> RunStatus:
     """The session's numbers as the user sees them; `saving` is why the last save failed, or empty."""
     problems = [f"saving: {saving}"] if saving else []
     if status.twins:
@@ -93,5 +100,6 @@ def describe(status: SessionStatus, *, name: str, goal_steps: int | None, saving
         seconds_at_risk=status.seconds_at_risk,
         branch=status.branch,
         sending=read_moving(status.lanes.get("sending")).words,
+        saves=f"every {duration(interval.every_s)}: {interval.because}" if interval is not None else "",
         problems=tuple(problems),
     )

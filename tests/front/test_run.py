@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from batonpass.core.errors import (
     UsageError,
 )
 from batonpass.core.model import EndKind
+from batonpass.core.providers import PROVIDERS
 from batonpass.sync.stores import open_store
 
 
@@ -318,3 +320,32 @@ def test_a_cap_on_the_link_that_a_folder_cannot_keep_is_said_once(tmp_path, caps
     assert capsys.readouterr().out.count("the cap on the link does not hold there") == 1
     with pytest.raises(UsageError, match="megabits"):
         start(str(tmp_path / "drive"), max_upload_mbit_s=0)
+
+
+def test_it_says_how_often_it_saves_and_why(store):
+    """What is tuned is visible, in the session's file as well."""
+    model, optimizer = model_and_optimizer()
+    run = start(store).attach(model=model, optimizer=optimizer)
+    assert "every 30 s: a save costs next to nothing" in run.status().saves
+    assert "every 30 s" in str(run.status())
+    assert run.facts()["save_every_s"] == 30.0
+    run.finish()
+
+
+def test_the_known_end_of_a_machine_is_saved_for(store, monkeypatch):
+    """Two minutes before twelve hours on Colab, whatever the interval."""
+    from batonpass import run as module
+
+    monkeypatch.setattr(module, "machine_age_s", lambda: 12 * 3600.0 - 120.5)
+    monkeypatch.setattr(module, "provider_of", lambda _: PROVIDERS["colab"])
+    model, optimizer = model_and_optimizer()
+    run = bp.start("cats", store=store, goal_steps=10**9, save_every_s=1e9).attach(model=model, optimizer=optimizer)
+    deadline = time.monotonic() + 20.0
+    for (batch,) in run.steps(loader()):
+        model(batch).square().mean().backward()
+        optimizer.step()
+        if run._saver.committed.step > 0 or time.monotonic() > deadline:
+            break
+    assert run._saver.committed.step > 0
+    assert not run._saver.due, "once is enough"
+    run.finish()
