@@ -12,13 +12,16 @@ from typing import Any
 
 from apscheduler.executors.base import BaseExecutor, run_job
 
+from batonpass.sync.background import step_back
+
 
 class LaneExecutor(BaseExecutor):  # type: ignore[misc]  # APScheduler 3 has no types
     """Runs the jobs of one lane one after the other in a daemon thread."""
 
-    def __init__(self, name: str) -> None:
-        """`name` becomes the thread's name."""
+    def __init__(self, name: str, *, yields: bool = False) -> None:
+        """`name` becomes the thread's name. A lane that `yields` leaves the processors to the training: for work that may take long."""
         super().__init__()
+        self._yields = yields
         self._name = name
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
 
@@ -43,5 +46,7 @@ class LaneExecutor(BaseExecutor):  # type: ignore[misc]  # APScheduler 3 has no 
             self._run_job_success(job.id, events)
 
     def _work(self) -> None:
+        if self._yields:
+            step_back()
         while (work := self._queue.get()) is not None:
             work()

@@ -86,7 +86,7 @@ class SyncService:
         self._scheduler = BackgroundScheduler(
             logger=_quiet_logger(),
             timezone=UTC,
-            executors={"beat": LaneExecutor("beat"), "blobs": LaneExecutor("blobs")},
+            executors={"beat": LaneExecutor("beat"), "blobs": LaneExecutor("blobs", yields=True)},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
         for lane, work in (("beat", self._beat), ("blobs", self._send)):

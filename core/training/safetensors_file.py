@@ -14,7 +14,7 @@ from typing import Any
 import torch
 import xxhash
 
-from batonpass.core.files import CHUNK_BYTES, Digest, Hasher, sync_file
+from batonpass.core.files import Digest, Hasher, sync_file
 
 _NAMES = {
     "bool": "BOOL",
@@ -36,6 +36,10 @@ _NAMES = {
 }
 DTYPES: dict[torch.dtype, str] = {getattr(torch, k): v for k, v in _NAMES.items() if hasattr(torch, k)}
 """torch dtype -> its name in the format. What is not here cannot be stored in a safetensors file."""
+
+
+_PIECE_BYTES = 256 << 10
+"""Two hashes and a write read each piece: from the core's own cache, where it is small enough, and not three times from memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +101,9 @@ def byte_view(flat: torch.Tensor) -> memoryview:
 
 
 def buffer_chunks(buffer: memoryview, start: int, size_bytes: int) -> Iterator[memoryview]:
-    """`size_bytes` bytes of a flat byte buffer from `start`, in pieces small enough to stay in the processor's cache while hashed."""
-    for at in range(start, start + size_bytes, CHUNK_BYTES):
-        yield buffer[at : min(at + CHUNK_BYTES, start + size_bytes)]
+    """`size_bytes` bytes of a flat byte buffer from `start`, in small pieces."""
+    for at in range(start, start + size_bytes, _PIECE_BYTES):
+        yield buffer[at : min(at + _PIECE_BYTES, start + size_bytes)]
 
 
 def live_chunks(tensor: torch.Tensor, window_bytes: int) -> Iterator[memoryview]:

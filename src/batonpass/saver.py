@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from batonpass.core.errors import BatonpassError
 from batonpass.core.model import Manifest
+from batonpass.sync.background import step_back
 
 if TYPE_CHECKING:
     from batonpass.cadence import Cadence
@@ -120,6 +121,7 @@ class Saver:
         return replace(draft, attempt=last.attempt + 1)
 
     def _work(self) -> None:
+        step_back()
         while (work := self._queue.get()) is not None:
             self._commit(*work)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
+import threading
 import time
 from pathlib import Path
 
@@ -348,4 +351,17 @@ def test_the_known_end_of_a_machine_is_saved_for(store, monkeypatch):
             break
     assert run._saver.committed.step > 0
     assert not run._saver.due, "once is enough"
+    run.finish()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority per thread")
+def test_our_writing_and_sending_leave_the_processors_to_the_training(store):
+    """The heartbeat does not: a run must not look dead on a busy machine."""
+    model, optimizer = model_and_optimizer()
+    run = start(store).attach(model=model, optimizer=optimizer)
+    nice = {t.name: os.getpriority(os.PRIO_PROCESS, t.native_id) for t in threading.enumerate()}
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert nice["MainThread"] == nice["batonpass-beat"] == own
+    assert nice["batonpass-writer"] > own
+    assert nice["batonpass-blobs"] > own
     run.finish()
