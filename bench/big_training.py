@@ -26,14 +26,17 @@ class BigTraining:
     `step` runs the body of a loop, `fetch` is the moment between two bodies, where Batonpass counts the step and takes its snapshot.
     """
 
-    def __init__(self, folder: Path, *, width: int, layers: int, seed: int) -> None:
+    def __init__(
+        self, folder: Path, *, width: int, layers: int, seed: int, save_every_s: float | None = NEVER_S
+    ) -> None:
+        """`save_every_s` None: as often as Batonpass itself finds right."""
         torch.manual_seed(seed)
         self.model = nn.Sequential(*[nn.Linear(width, width) for _ in range(layers)])
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
         loader = DataLoader(TensorDataset(torch.randn(256, width)), batch_size=BATCH, shuffle=True)
         with quiet():
             self.run = bp.start(
-                "big", store=folder, goal_steps=FOR_EVER, seed=seed, save_every_s=NEVER_S, precision="fp32"
+                "big", store=folder, goal_steps=FOR_EVER, seed=seed, save_every_s=save_every_s, precision="fp32"
             )
             self.run.attach(model=self.model, optimizer=self.optimizer)
         self._batches: Iterator[list[torch.Tensor]] = iter(self.run.steps(loader))
@@ -91,6 +94,11 @@ class BigTraining:
     @property
     def _folder(self) -> Path:
         return self.run.joined.local.checkpoints / checkpoint_name(self._saved_step, self.run.session, 1)
+
+    @property
+    def state_bytes(self) -> int:
+        """Parameters and both moments, in bytes."""
+        return sum(3 * p.numel() * p.element_size() for p in self.model.parameters())
 
     def close(self) -> tuple[str, ...]:
         """End the session; returns what the run says was wrong, so that no figure hides a failed save."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import importlib.util
 import os
 import shutil
 import warnings
@@ -90,9 +92,54 @@ class DcpAsync:
         self._future.result()
         return True
 
+    def read(self) -> dict[str, Any]:
+        """Both state dicts as written."""
+        from torch.distributed import checkpoint
+
+        state = copy.deepcopy({"model": self._model.state_dict(), "optimizer": self._optimizer.state_dict()})
+        checkpoint.load(state, checkpoint_id=self._path, no_dist=True)
+        return state
+
     def clean(self) -> int:
         """Remove what was written; returns its bytes."""
         return _remove(self._path)
+
+
+class LightningAsync:
+    """Lightning's `AsyncCheckpointIO`: clones on the calling thread, then its `TorchCheckpointIO` in a thread of its own."""
+
+    name = "Lightning AsyncCheckpointIO"
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path) -> None:
+        from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
+
+        self._model, self._optimizer = model, optimizer
+        self._path = folder / "lightning.ckpt"
+        self._plugin = AsyncCheckpointIO(TorchCheckpointIO())
+        self._after: Any = None
+
+    def save(self) -> None:
+        """Copy now, write in Lightning's thread."""
+        state = {"model": self._model.state_dict(), "optimizer": self._optimizer.state_dict()}
+        self._plugin.save_checkpoint(state, self._path)
+        self._after = self._plugin._executor.submit(int)  # noqa: SLF001  # one thread: done when what came before is done
+
+    def committed(self) -> bool:
+        """The thread has come to what was given to it after the save."""
+        return bool(self._after.done())
+
+    def read(self) -> dict[str, Any]:
+        """Both state dicts as written."""
+        return dict(torch.load(self._path, weights_only=True))
+
+    def clean(self) -> int:
+        """Remove what was written; returns its bytes."""
+        return _remove(self._path)
+
+
+def lightning_is_here() -> bool:
+    """Whether Lightning is installed (`pip install batonpass[trainers]`)."""
+    return importlib.util.find_spec("lightning") is not None
 
 
 def _remove(path: Path) -> int:

@@ -1,7 +1,7 @@
 """All comparisons, as Markdown tables: what docs/BENCHMARKS.md quotes.
 
-    python bench/run.py                     everything, some forty minutes
-    python bench/run.py --only saving       one of: saving, log, overhead, drive
+    python bench/run.py                     everything, some ninety minutes
+    python bench/run.py --only saving       one of: saving, log, overhead, checkpoints, drive
     python bench/run.py --smoke             everything, tiny, in seconds: only to see that it runs
 
 Figures depend on the machine; compare the ratios of one run with each other, and nothing across runs.
@@ -21,12 +21,14 @@ import machine
 import metric_log
 import saving
 import torch
+from checkpoints import run as checkpoints
 from drive import run as drive
 
 BENCHES = {
     "saving": saving.measure,
     "log": metric_log.measure,
     "overhead": demo_overhead.measure,
+    "checkpoints": checkpoints.measure,
     "drive": drive.measure,
 }
 

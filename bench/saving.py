@@ -15,9 +15,10 @@ from time import perf_counter, process_time
 
 from big_training import BigTraining
 from machine import PeakMemory, settle
-from rivals import DcpAsync, Safetensors, TorchSave
+from rivals import DcpAsync, LightningAsync, Safetensors, TorchSave, lightning_is_here
 from tables import render, spread
 
+Rival = TorchSave | Safetensors | DcpAsync | LightningAsync
 OURS, OURS_STORED = "run.save", "run.save, until on the store"
 PATIENCE_S = 120.0
 
@@ -100,7 +101,14 @@ def measure(folder: Path, *, smoke: bool, seed: int) -> str:
     size = SMOKE if smoke else FULL
     training = BigTraining(folder / "store", width=size.width, layers=size.layers, seed=seed)
     mine = (training.model, training.optimizer, folder)
-    rivals = [TorchSave(*mine, fsync=False), TorchSave(*mine, fsync=True), Safetensors(*mine), DcpAsync(*mine)]
+    rivals: list[Rival] = [
+        TorchSave(*mine, fsync=False),
+        TorchSave(*mine, fsync=True),
+        Safetensors(*mine),
+        DcpAsync(*mine),
+    ]
+    if lightning_is_here():
+        rivals.append(LightningAsync(*mine))
     attempts: dict[str, list[Attempt]] = {name: [] for name in [*(r.name for r in rivals), OURS, OURS_STORED]}
     rng = random.Random(seed)
     first = _save_ours(training, size)
@@ -121,7 +129,7 @@ def measure(folder: Path, *, smoke: bool, seed: int) -> str:
     return "\n".join([_table(title, attempts, first[1]), *(f"PROBLEM: {problem}" for problem in problems)])
 
 
-def _save_theirs(training: BigTraining, rival: TorchSave | Safetensors | DcpAsync, size: Size) -> Attempt:
+def _save_theirs(training: BigTraining, rival: Rival, size: Size) -> Attempt:
     watch = Watch(training, size)
     training.step()
     watch.begin()

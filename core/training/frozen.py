@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 Written = Mapping[str, Mapping[str, tuple[str, int]]]
 """File -> name of a tensor (second names of tied ones too) -> the XXH3 of its bytes and their number."""
-UNCHANGED_SAVES = 3
+UNCHANGED_SAVES = 2
 """So many saves at different steps with equal bytes, and a tensor is taken for frozen."""
 WORTH_BYTES = 1 << 20
 """A new shard is one more file to send and to keep: for less than this it is not made."""

@@ -1,0 +1,1 @@
+"""What checkpoints are worth: one module per promise, beside named rivals."""
