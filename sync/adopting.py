@@ -1,6 +1,6 @@
 """Makes a run of a checkpoint that people already have: kept byte for byte, mirrored, proven, and restorable as the file it is.
 
-An exact resume from it by `attach` comes with a later release: today its own trainer loads it.
+Nothing is loaded here. `attach` does, with `core.training.adopted`, and the run then goes on as any other.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from pathlib import Path
 
 from batonpass.core.errors import RunNotFoundError, StoreUnreachableError, UsageError
 from batonpass.core.model import EndKind, Manifest
+from batonpass.core.model.checkpoint import ADOPTED
 from batonpass.core.settings import Settings
 from batonpass.core.storage import Store
 from batonpass.sync.active import ActiveSession
 from batonpass.sync.foreign import read_position
 from batonpass.sync.handover import Patience
-from batonpass.sync.joining import Joined
+from batonpass.sync.joining import Joined, Wanted, join_run
+from batonpass.sync.machine import describe_host
 from batonpass.sync.pruning import Keep
 from batonpass.sync.settled import Candidate, candidate_of
 from batonpass.sync.snapshots import NotTakenError, commit_held, take_snapshot
 from batonpass.sync.structure import why_not_whole
 from batonpass.sync.twins import find_run
-from batonpass.sync.watch_join import host_of_trainer, join_watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +60,16 @@ def adopt(
             f"{path} is not whole: {reason}", hint="look for an older copy of it, or wait until it is written"
         )
     _refuse_existing_run(store, name)
-    joined = join_watched(store, name, account, settings, host_of_trainer(settings, None), takeover=False, say=say)
     patience = Patience(lease_s=settings.lease_s, say=say)
+    wanted = Wanted(name, account=account)
+    joined = join_run(store, wanted, home=settings.home, host=describe_host(settings), patience=patience)
     draft = _draft(candidate, joined)
     active = ActiveSession(
         joined, home=settings.home, facts=lambda: {"step": draft.step}, keep=Keep(), every_s=2.0, patience=patience
     )
     try:
         held = take_snapshot(candidate, path.parent, joined.local.path / "held", link=False)
-        directory, manifest = commit_held(joined.local.checkpoints, draft, [held])
+        directory, manifest = commit_held(joined.local.checkpoints, draft, [held], kind=ADOPTED)
     except BaseException:
         active.close(EndKind.FAILED, detail="the checkpoint could not be taken", timeout_s=10.0)
         raise

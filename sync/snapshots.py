@@ -77,7 +77,7 @@ def take_snapshot(
     return Held(held, tuple(entries), missing, tuple(linked))
 
 
-def commit_held(into: Path, draft: Manifest, parts: Iterable[Held]) -> tuple[Path, Manifest]:
+def commit_held(into: Path, draft: Manifest, parts: Iterable[Held], *, kind: str = "watched") -> tuple[Path, Manifest]:
     """A checkpoint of all that is held, committed below `into`: the output folder as it stands. Returns its folder and manifest."""
     partial = into / f".taking-{uuid.uuid4().hex[:8]}"
     entries: list[FileEntry] = []
@@ -91,7 +91,7 @@ def commit_held(into: Path, draft: Manifest, parts: Iterable[Held]) -> tuple[Pat
                     shutil.copyfile(part.directory / entry.name, target)
             entries += part.entries
             missing |= dict.fromkeys(part.missing)
-        manifest = replace(draft, files=tuple(entries), missing=tuple(missing), kind="watched")
+        manifest = replace(draft, files=tuple(entries), missing=tuple(missing), kind=kind)
         (partial / MANIFEST).write_bytes(encode(manifest))
         sync_folder(partial)
         target = into / naming.checkpoint_name(manifest.step, manifest.session, manifest.attempt)

@@ -42,6 +42,10 @@ class TensorEntry:
     xxh3: str = ""
 
 
+ADOPTED = "adopted"
+"""`Manifest.kind` of what was a file before it was a run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """`checkpoints/<step>-<session>-<attempt>.json`, written after all its files."""
@@ -69,7 +73,7 @@ class Manifest:
     missing: tuple[str, ...] = ()
     """What could not be stored, one sentence each. Not empty makes the checkpoint PARTIAL."""
     kind: str = "training"
-    """"training" (our own plain files) or "watched" (another trainer's files, byte for byte)."""
+    """"training" (our own plain files), "watched" or "adopted" (another program's files, byte for byte; `attach` reads adopted ones)."""
     format: int = FORMAT
 
     @property

@@ -192,6 +192,11 @@ class TrainingLoop:
         if seed != self.now.seed:
             self._sources.clear()
 
+    def begin_at(self, *, step: int, epoch: int) -> None:
+        """Go on from another program's checkpoint: at the first batch of an epoch, in an order of our own."""
+        self.now = Position(self.now.seed, step, epoch)
+        self.restored = True
+
     # For the passes
 
     @property

@@ -79,6 +79,26 @@ class OptimizerAdapter:
                 _make_exact(self.optimizer.state[parameter], tree["state"][name], parameter)
         return []
 
+    def why_unfit(self, state: dict[str, Any]) -> str:
+        """Why a plain `state_dict` with parameters by number is not of this optimizer, in a few words; empty where it is."""
+        groups, own = state["param_groups"], self._group_names()
+        if [len(g["params"]) for g in groups] != [len(g) for g in own]:
+            return f"groups of {[len(g['params']) for g in groups]} parameters there, of {[len(g) for g in own]} here"
+        numbers = [number for g in groups for number in g["params"]]
+        for number, (name, parameter) in zip(numbers, self._named(), strict=True):
+            for slot, value in dict(state["state"].get(number, {})).items():
+                if isinstance(value, torch.Tensor) and value.numel() > 1 and value.shape != parameter.shape:
+                    return f"{slot} of {name} is {list(value.shape)} there, the parameter {list(parameter.shape)} here"
+        return ""
+
+    def restore_by_order(self, state: dict[str, Any]) -> None:
+        """Load a plain `state_dict` whose parameters are numbered in this optimizer's order (`why_unfit` is empty)."""
+        numbers = [number for g in state["param_groups"] for number in g["params"]]
+        self.optimizer.load_state_dict(state)
+        for number, (_, parameter) in zip(numbers, self._named(), strict=True):
+            if number in state["state"]:
+                _make_exact(self.optimizer.state[parameter], state["state"][number], parameter)
+
     def _named(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
         names = self._names()
         for g, group in enumerate(self.optimizer.param_groups):

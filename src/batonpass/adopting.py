@@ -15,8 +15,10 @@ def adopt(path: str | Path, *, run: str, store: str | Path | None = None, accoun
     """Make the new run `run` whose first checkpoint is this file (or a folder's files), byte for byte; mirrored, proven where the
     store can prove, and restorable as the file it is.
 
-    Nothing is loaded, so a pickle is safe to adopt. An exact resume from it through `attach` comes with a later release; until
-    then `batonpass.restore` brings the file back for its own trainer. UsageError when the run is there already.
+    Then `batonpass.start(run, ...)` and `attach(model=..., optimizer=...)` go on from it: plain `torch.save` files with state_dicts,
+    Lightning's `.ckpt`, `checkpoint-<n>` folders of the Hugging Face Trainer and `.safetensors`. What such a file lacks is named; the next checkpoint
+    is one of ours. Nothing is loaded here, and later only plain data: a file that would have to run code is refused. UsageError
+    when the run is there already.
     """
     from batonpass.sync.adopting import adopt as adopt_into  # noqa: PLC0415  # `import batonpass` stays light
 

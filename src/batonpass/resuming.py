@@ -20,12 +20,14 @@ from batonpass.core.errors import (
 from batonpass.core.lineage import Candidate, resume_candidates, trace
 from batonpass.core.losses import Loss, loss_behind
 from batonpass.core.model import CheckpointListing, Manifest, ResumeRecord, Session
+from batonpass.core.model.checkpoint import ADOPTED
 from batonpass.sync.active import ActiveSession
 from batonpass.sync.leftovers import newest_local
 from batonpass.sync.reading import RunFiles, read_manifest, read_run
 from batonpass.sync.restore import RestoreProgress, fetch_checkpoint
 
 if TYPE_CHECKING:
+    from batonpass.core.training.adopted import Adopted
     from batonpass.core.training.read import Loaded
 
 
@@ -50,7 +52,7 @@ class Found:
     """A checkpoint that was read back whole."""
 
     offer: Offer
-    loaded: Loaded
+    loaded: Loaded | Adopted
     record: ResumeRecord
     loss: Loss
     before: tuple[Session, ...] = ()
@@ -166,12 +168,19 @@ def _listed_offer(candidate: Candidate, place: Any) -> Offer:
     return Offer(candidate.session, listing.key, listing.step, listing.metric_rows, listing, directory)
 
 
-def _load(active: ActiveSession, offer: Offer, say: Callable[[str], None]) -> Loaded:
-    from batonpass.core.training.read import read_checkpoint  # noqa: PLC0415  # torch is there by now
+def _read(directory: Path) -> Loaded | Adopted:
+    """A checkpoint of ours, or one that was another program's file before it was adopted."""
+    from batonpass.core.training.adopted import read_adopted  # noqa: PLC0415  # torch is there by now
+    from batonpass.core.training.read import read_checkpoint, read_manifest  # noqa: PLC0415
 
+    manifest = read_manifest(directory)
+    return read_adopted(directory, manifest) if manifest.kind == ADOPTED else read_checkpoint(directory)
+
+
+def _load(active: ActiveSession, offer: Offer, say: Callable[[str], None]) -> Loaded | Adopted:
     if offer.directory is not None:
         try:
-            return read_checkpoint(offer.directory)
+            return _read(offer.directory)
         except CorruptCheckpointError:
             if offer.listing is None:
                 raise
@@ -188,7 +197,7 @@ def _load(active: ActiveSession, offer: Offer, say: Callable[[str], None]) -> Lo
         partials=active.home / "arriving",  # of no session: the next one on this machine continues what this one began
         progress=_printed(say),
     )
-    return read_checkpoint(directory)
+    return _read(directory)
 
 
 def _printed(say: Callable[[str], None]) -> RestoreProgress:
@@ -213,7 +222,7 @@ def _share_files(active: ActiveSession, offer: Offer, manifest: Manifest) -> Non
     active.mirror.knows(manifest)
 
 
-def _found(active: ActiveSession, offer: Offer, loaded: Loaded, record: ResumeRecord, run: RunFiles) -> Found:
+def _found(active: ActiveSession, offer: Offer, loaded: Loaded | Adopted, record: ResumeRecord, run: RunFiles) -> Found:
     _share_files(active, offer, loaded.manifest)
     me = active.joined.session
     others = {s.session.id: s.session for s in run.sessions if s.session.id != me}

@@ -14,10 +14,12 @@ from batonpass.core.errors import HeldElsewhereError, UsageError
 from batonpass.core.interval import Lives, lives_of
 from batonpass.core.model import EndKind, Manifest
 from batonpass.core.providers import provider_of
+from batonpass.core.training.adopted import Adopted, apply_adopted
 from batonpass.core.training.attached import Attached
 from batonpass.core.training.commit import written_tensors
 from batonpass.core.training.loop import TrainingLoop
-from batonpass.core.training.restore import apply, check_fits
+from batonpass.core.training.read import Loaded
+from batonpass.core.training.restore import Report, apply, check_fits
 from batonpass.core.training.snapshot import Snapshot, Snapshotter
 from batonpass.resuming import Found, find_checkpoint
 from batonpass.saver import Saver, draft_manifest
@@ -347,9 +349,7 @@ class Run:
         self._load(found)
 
     def _load(self, found: Found) -> None:
-        check_fits(found.loaded, self._attached)
-        report = apply(found.loaded, self._attached)
-        self._loop.restore(found.loaded)
+        report = self._put_back(found.loaded)
         self._trained_s, self._began_at_step = 0.0, self._loop.finished_steps
         self._lives = lives_of(found.before)
         self._restored = found.loaded.manifest if found.offer.listing is not None else None
@@ -358,6 +358,16 @@ class Run:
         self._active.joined.writer.change(resumed_from=record)
         self._active.service.wake("beat")
         self._say(welcome(record, found.loss, goal_steps=self.goal_steps))
+
+    def _put_back(self, loaded: Loaded | Adopted) -> Report:
+        if isinstance(loaded, Adopted):
+            report, step, epoch = apply_adopted(loaded, self._attached)
+            self._loop.begin_at(step=step, epoch=epoch)
+            return report
+        check_fits(loaded, self._attached)
+        report = apply(loaded, self._attached)
+        self._loop.restore(loaded)
+        return report
 
     def _note_doubts(self) -> None:
         """What the loop found after the restore makes the resume PARTIAL, in the session's file too."""
