@@ -17,7 +17,7 @@ from batonpass.sync.handover import Patience
 if TYPE_CHECKING:
     from batonpass.run import Run
     from batonpass.sync.active import ActiveSession
-    from batonpass.sync.joining import Wanted
+    from batonpass.sync.creation import Wanted
     from batonpass.sync.pruning import Keep
 
 _open_runs: dict[tuple[str, str], Run] = {}
@@ -69,7 +69,7 @@ def start(
     """
     from batonpass.introduction import introduce  # noqa: PLC0415
     from batonpass.run import Options, Run  # noqa: PLC0415  # loads torch, which `import batonpass` must not
-    from batonpass.sync.joining import Wanted  # noqa: PLC0415
+    from batonpass.sync.creation import Wanted  # noqa: PLC0415
     from batonpass.sync.pruning import Keep  # noqa: PLC0415
 
     settings = read_settings().capped(upload_mbit_s=max_upload_mbit_s, download_mbit_s=max_download_mbit_s)
