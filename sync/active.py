@@ -142,9 +142,16 @@ class ActiveSession:
         self._let_go()
 
     def retake(self) -> None:
-        """Hold the run again after a pause; HeldElsewhereError when another session took it meanwhile."""
+        """Go on after a pause, and hold the run again if this is no branch; HeldElsewhereError when another session took it meanwhile."""
         if not self.released:
             return
+        if self.joined.writer.record.branch is None:
+            self._take_back()
+        self.joined.writer.change(end=None)
+        self.released = False
+        self.service.publish_now()
+
+    def _take_back(self) -> None:
         joined = self.joined
         head, _ = read_head(joined.store, joined.folder)
         if head.holder is not None or head.term != joined.head.term:
@@ -160,9 +167,7 @@ class ActiveSession:
             takeover=False,
             patience=self._patience,
         )
-        joined.writer.change(end=None, term=joined.head.term)
-        self.released = False
-        self.service.publish_now()
+        joined.writer.change(term=joined.head.term)
 
     def close(self, kind: EndKind, *, detail: str = "", timeout_s: float = 600.0) -> bool:
         """Send what waits, say how the session ended, let go of the run. True when everything handed in is on the store; a second
