@@ -16,7 +16,7 @@ from batonpass.core.errors import BatonpassError, HeldElsewhereError
 from batonpass.core.model import CheckpointListing, End, EndKind, GpuSample, Manifest
 from batonpass.sync.arrivals import Arrivals
 from batonpass.sync.gpu import sample_gpus
-from batonpass.sync.handover import Patience, claim, release
+from batonpass.sync.handover import Patience, claim, give_way, release
 from batonpass.sync.joining import Joined, leave_as_branch
 from batonpass.sync.last_words import LastWords
 from batonpass.sync.leftovers import remove_superseded
@@ -154,7 +154,7 @@ class ActiveSession:
     def _take_back(self) -> None:
         joined = self.joined
         head, _ = read_head(joined.store, joined.folder)
-        if head.holder is not None or head.term != joined.head.term:
+        if head.holder is not None or head.term != joined.head.term or joined.session not in head.sessions:
             raise HeldElsewhereError(
                 "another session has taken this run over since you stopped here",
                 hint="start the run again to see who holds it, or start(..., takeover=True)",
@@ -242,8 +242,7 @@ class ActiveSession:
         if head.holder == joined.session or self.released:
             self._head_version = version
             return
-        by = head.holder or "nobody (it was released)"
-        joined.writer.change(branch=f"lost to {by}")
+        by = give_way(joined.store, joined.folder, head, joined.writer, store_id=joined.store_id)
         self._patience.say(
             f"batonpass: session {by} has taken this run over. This session trains on as a branch: "
             "its checkpoints and metrics are kept and marked, but the run continues from the other one."

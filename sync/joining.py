@@ -53,6 +53,11 @@ class Joined:
         """This session's id."""
         return self.local.session
 
+    @property
+    def store_id(self) -> str | None:
+        """The store's id of this session's file, where there are ids."""
+        return self.head.session_ids.get(self.session)
+
     def close(self) -> None:
         """Close the files of this session on this machine and let go of its lock."""
         self.log.close()
@@ -112,7 +117,7 @@ def join_run(
 def leave_as_branch(joined: Joined, why: str) -> None:
     """Go on as a branch: this session's file says so, and the run is free for others."""
     joined.writer.change(branch=why)
-    joined.head = join_as_branch(joined.store, joined.folder, joined.session)
+    joined.head = join_as_branch(joined.store, joined.folder, joined.session, store_id=joined.store_id)
     joined.writer.publish()
 
 
