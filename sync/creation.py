@@ -26,7 +26,7 @@ from batonpass.core.errors import (
 from batonpass.core.model import RunInfo
 from batonpass.core.storage import ABSENT, Store
 from batonpass.sync.handover import empty_head
-from batonpass.sync.reading import read_run_info
+from batonpass.sync.reading import hint_with_lag, read_run_info
 from batonpass.sync.twins import find_run
 
 
@@ -46,10 +46,12 @@ class Wanted:
 
 
 def find_or_create(store: Store, wanted: Wanted, session: str, *, must_exist: bool) -> tuple[str, RunInfo, bool]:
-    """The run's folder, its record, and whether both are new. RunNotFoundError where it must exist and does not; AmbiguousRunError."""
+    """The run's folder, its record, and whether both are new. RunNotFoundError where it must exist and does not; AmbiguousRunError;
+    NotFoundError where the folder is there and one of its first files is not yet.
+    """
     found = _find(store, wanted, must_exist=must_exist)
     if found is not None and not _is_half_created(store, found, must_exist=must_exist):
-        return found, read_run_info(store, found), False
+        return found, _read_whole(store, found), False
     folder, info, created = _create(store, wanted, session, found)
     counting = _find_again(store, wanted) if created else None  # of two begun at the same time both of us find one
     if counting is None or counting == folder:
@@ -88,6 +90,16 @@ def _find(store: Store, wanted: Wanted, *, must_exist: bool) -> str | None:
         if must_exist:
             raise
         return None
+
+
+def _read_whole(store: Store, folder: str) -> RunInfo:
+    """The record of a run that has its head too. It is looked for before anything of the new session is written."""
+    try:
+        store.stat(naming.head_file(folder))
+        return read_run_info(store, folder)
+    except NotFoundError as error:
+        error.hint = hint_with_lag(store, "look what became of it: a run has a run.json and a head.json")
+        raise
 
 
 def _is_half_created(store: Store, folder: str, *, must_exist: bool) -> bool:
