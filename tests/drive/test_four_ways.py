@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
-import threading
 import webbrowser
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from drive_emulator.person import write_client
 from legs import Leg, leg
 
 import batonpass.sync.login as logging_in
@@ -84,34 +81,8 @@ def consent(emulator):
 
 
 @pytest.fixture
-def person(monkeypatch):
-    """A computer with a browser, whose person goes where it is sent."""
-    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
-    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")  # the emulator speaks plain HTTP
-    visits: list[threading.Thread] = []
-
-    def visit(url: str) -> None:
-        with contextlib.suppress(URLError):  # the page at the end is the program's own, and it may have closed
-            urlopen(url, timeout=30).close()
-
-    class Browser:
-        def open(self, url, **_options):
-            visits.append(threading.Thread(target=visit, args=(url,)))
-            visits[-1].start()
-            return True
-
-    monkeypatch.setattr(webbrowser, "get", lambda *_: Browser())
-    yield visits
-    for each in visits:
-        each.join()
-
-
-@pytest.fixture
 def client(emulator, tmp_path):
-    fields = {"client_id": "own.apps.example.org", "client_secret": "GOCSPX-own", "token_uri": f"{emulator.url}token"}
-    path = tmp_path / "client.json"
-    path.write_text(json.dumps({"installed": {**fields, "auth_uri": f"{emulator.url}auth"}}))
-    return path
+    return write_client(tmp_path / "client.json", emulator.url)
 
 
 @pytest.mark.usefixtures("person")

@@ -229,8 +229,11 @@ def test_a_file_that_a_kept_checkpoint_shares_is_not_removed(store, home, monkey
         first.active._pruner.prune()
         first.active._pruner.prune()
         run = read_run(store, first.joined.folder)
+        assert [c.step for c in run.sessions[0].session.checkpoints] == [40, 50, 60]
         for listing in run.sessions[0].session.checkpoints:
-            fetch_checkpoint(store, run.folder, listing, tmp_path / "empty")
+            folder, _ = fetch_checkpoint(store, run.folder, listing, tmp_path / "empty")
+            assert (folder / "model.safetensors").read_bytes() == b"frozen"
+        assert len(store.list_objects(f"{run.folder}files/")) == 1
 
 
 def test_the_next_session_removes_the_files_that_a_dead_one_had_taken_up(store, home, monkeypatch, tmp_path):
