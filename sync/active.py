@@ -16,7 +16,7 @@ from batonpass.core.errors import BatonpassError, HeldElsewhereError
 from batonpass.core.model import CheckpointListing, End, EndKind, GpuSample, Manifest
 from batonpass.sync.arrivals import Arrivals
 from batonpass.sync.gpu import sample_gpus
-from batonpass.sync.handover import Patience, claim, release
+from batonpass.sync.handover import Patience, claim, give_way, release
 from batonpass.sync.joining import Joined, leave_as_branch
 from batonpass.sync.last_words import LastWords
 from batonpass.sync.leftovers import remove_superseded
@@ -142,12 +142,19 @@ class ActiveSession:
         self._let_go()
 
     def retake(self) -> None:
-        """Hold the run again after a pause; HeldElsewhereError when another session took it meanwhile."""
+        """Go on after a pause, and hold the run again if this is no branch; HeldElsewhereError when another session took it meanwhile."""
         if not self.released:
             return
+        if self.joined.writer.record.branch is None:
+            self._take_back()
+        self.joined.writer.change(end=None)
+        self.released = False
+        self.service.publish_now()
+
+    def _take_back(self) -> None:
         joined = self.joined
         head, _ = read_head(joined.store, joined.folder)
-        if head.holder is not None or head.term != joined.head.term:
+        if head.holder is not None or head.term != joined.head.term or joined.session not in head.sessions:
             raise HeldElsewhereError(
                 "another session has taken this run over since you stopped here",
                 hint="start the run again to see who holds it, or start(..., takeover=True)",
@@ -160,9 +167,7 @@ class ActiveSession:
             takeover=False,
             patience=self._patience,
         )
-        joined.writer.change(end=None, term=joined.head.term)
-        self.released = False
-        self.service.publish_now()
+        joined.writer.change(term=joined.head.term)
 
     def close(self, kind: EndKind, *, detail: str = "", timeout_s: float = 600.0) -> bool:
         """Send what waits, say how the session ended, let go of the run. True when everything handed in is on the store; a second
@@ -237,8 +242,7 @@ class ActiveSession:
         if head.holder == joined.session or self.released:
             self._head_version = version
             return
-        by = head.holder or "nobody (it was released)"
-        joined.writer.change(branch=f"lost to {by}")
+        by = give_way(joined.store, joined.folder, head, joined.writer, store_id=joined.store_id)
         self._patience.say(
             f"batonpass: session {by} has taken this run over. This session trains on as a branch: "
             "its checkpoints and metrics are kept and marked, but the run continues from the other one."

@@ -14,6 +14,7 @@ from batonpass.core.model import Head, Host
 from batonpass.core.storage import Store
 from batonpass.sync.machine import process_lives
 from batonpass.sync.reading import SessionFile, read_head, read_session
+from batonpass.sync.session import SessionWriter
 
 LEASE_S = 5 * 60.0
 """A holder that the store proves silent for so long is gone (by the store's clock)."""
@@ -125,6 +126,28 @@ def join_as_branch(store: Store, folder: str, session: str, *, store_id: str | N
         if _swap(store, folder, wanted, version):
             return wanted
     raise ConflictError("the run's head changed at every try", op="join", key=folder, hint="start again in a minute")
+
+
+def be_listed(store: Store, folder: str, head: Head, session: str, store_id: str | None) -> Head:
+    """The head that names `session`, as a branch if `head` does not name it yet: two creators of one run may make a head each, and of
+    those only the older counts.
+    """
+    return head if session in head.sessions else join_as_branch(store, folder, session, store_id=store_id)
+
+
+def give_way(store: Store, folder: str, head: Head, writer: SessionWriter, *, store_id: str | None) -> str:
+    """Go on as a branch, because `head` names another holder; returns which, in words. After a StoreError it is to be done again.
+
+    Where `head` does not even list the session, the one that does is a twin which does not count, and neither does the term claimed in
+    it: the session is listed as one that came before all others.
+    """
+    session, by = writer.record.id, head.holder or "nobody (it was released)"
+    if session not in head.sessions:
+        writer.change(term=0)
+        writer.publish()  # before the head names it: of two sessions with one term either may look like the last holder
+        be_listed(store, folder, head, session, store_id)
+    writer.change(branch=writer.record.branch or f"lost to {by}")
+    return by
 
 
 def empty_head() -> Head:

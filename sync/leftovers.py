@@ -11,8 +11,9 @@ from filelock import FileLock
 
 from batonpass.core.errors import BatonpassError, NotFoundError
 from batonpass.core.metrics.log import MetricLog
-from batonpass.core.model import End, EndKind, Manifest, Session
+from batonpass.core.model import End, EndKind, Head, Manifest, Session
 from batonpass.core.storage import Store
+from batonpass.sync.handover import give_way
 from batonpass.sync.journal import Journal
 from batonpass.sync.local import LocalSession, abandoned_sessions
 from batonpass.sync.machine import process_lives
@@ -33,8 +34,8 @@ def ship_leftovers(
     mirror = Mirror(store, folder, journal)
     for local, lock in abandoned_sessions(home, root_id, run_id):
         try:
-            store_id = read_head(store, folder)[0].session_ids.get(local.session)
-            _ship(store, folder, local, mirror, say, store_id=store_id)
+            head, _ = read_head(store, folder)
+            _ship(store, folder, local, mirror, say, head=head)
             local.note_shipped()
         except NotFoundError:
             if local.is_empty:
@@ -75,22 +76,26 @@ def newest_local(local: LocalSession, record: Session) -> tuple[Path, Manifest] 
 
 
 def _ship(
-    store: Store, folder: str, local: LocalSession, mirror: Mirror, say: Callable[[str], None], *, store_id: str | None
+    store: Store, folder: str, local: LocalSession, mirror: Mirror, say: Callable[[str], None], *, head: Head
 ) -> None:
     """We hold the session's lock, so nobody writes its file, even where the process that trained lives on."""
-    record = read_session(store, folder, local.session, store_id=store_id).session
+    seen = read_session(store, folder, local.session, store_id=head.session_ids.get(local.session))
+    record, store_id = seen.session, seen.info.id
     log = MetricLog(local.metrics)
     try:
         writer = SessionWriter(store, folder, record, log.read, store_id=store_id)
         writer.change(alive=False, end=record.end or _how_it_ended(record), rows=log.rows)
         fresh = newest_local(local, record)
-        if fresh is None and record.end is not None and log.rows == record.rows:
+        unnamed = local.session not in head.sessions and not local.is_empty
+        if fresh is None and record.end is not None and log.rows == record.rows and not unnamed:
             return
         if fresh is not None:
             directory, manifest = fresh
             writer.add_checkpoint(mirror.send(directory, manifest))
             last = writer.record
             writer.change(step=max(last.step, manifest.step), trained_s=max(last.trained_s, manifest.trained_s))
+        if unnamed:  # it died in a head that does not count
+            give_way(store, folder, head, writer, store_id=store_id)
         writer.publish()
     finally:
         log.close()

@@ -131,6 +131,7 @@ class _Prover:
     """(name in the pool, sha256) of every file that is proven; None until it is asked for."""
 
     def prove(self, session: Session, listing: CheckpointListing) -> tuple[Outcome, str]:
+        """Whether every byte of it is there, and if not why, in one sentence. StoreUnreachableError as it comes: silence is no verdict."""
         try:
             manifest = self._manifest(listing)
             if self.report.method is Method.READ:

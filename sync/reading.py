@@ -99,7 +99,17 @@ def find_run_folder(store: Store, wanted: str, *, run_id: str | None = None) -> 
             hint="name one by its id, the eight characters at the end",
         )
     there = f"there are: {', '.join(names[:10])}{' ...' if len(names) > 10 else ''}" if names else "it holds no run yet"
-    raise RunNotFoundError(f"no run {run_id or wanted!r} on {store.url}; {there}", hint="check the name and the store")
+    hint = hint_with_lag(store, "check the name and the store")
+    raise RunNotFoundError(f"no run {run_id or wanted!r} on {store.url}; {there}", hint=hint)
+
+
+def hint_with_lag(store: Store, hint: str) -> str:
+    """What to do where something is not there, on a store whose lists may not show yet what was written a moment ago."""
+    return (
+        f"was it begun a moment ago? Then start again in a minute. Else {hint}"
+        if store.properties.listing_lags
+        else hint
+    )
 
 
 def read_run(store: Store, folder: str) -> RunFiles:

@@ -10,7 +10,7 @@ from batonpass.core.codec import encode
 from batonpass.core.errors import ConflictError, NotFoundError, NotOurFolderError
 from batonpass.core.model import Root
 from batonpass.core.storage import ABSENT, Store
-from batonpass.sync.reading import read_root
+from batonpass.sync.reading import hint_with_lag, read_root
 
 _NOTHING_DRIVE = (
     "were there runs? Then this sign-in may be another account's or another OAuth client's: `batonpass doctor` names both. "
@@ -69,7 +69,7 @@ def require_empty(store: Store) -> None:
             f"{store.url} holds files, but no {naming.ROOT_FILE}: they are not Batonpass's",
             op="open",
             key=naming.ROOT_FILE,
-            hint=f"name an empty or new folder, such as {_another(store.url)}",
+            hint=hint_with_lag(store, f"name an empty or new folder, such as {_another(store.url)}"),
         )
 
 
@@ -83,7 +83,7 @@ def _missing(store: Store, root_id: str) -> NotOurFolderError:
         f"{store.url} holds no root, and {root_id} was asked for",
         op="open",
         key=naming.ROOT_FILE,
-        hint="does the mount or sign-in show another account's Drive? Nothing was created",
+        hint=hint_with_lag(store, "does the mount or sign-in show another account's Drive? Nothing was created"),
     )
 
 

@@ -14,9 +14,10 @@ from batonpass.core.lineage import resume_candidates
 from batonpass.core.model import FileEntry, Host, ResumeRecord, Session
 from batonpass.core.settings import Settings
 from batonpass.core.storage import Store
+from batonpass.sync.creation import Wanted
 from batonpass.sync.gpu import list_gpus
 from batonpass.sync.handover import Patience
-from batonpass.sync.joining import Joined, Wanted, join_run
+from batonpass.sync.joining import Joined, join_run
 from batonpass.sync.local import LocalSession, run_home
 from batonpass.sync.machine import describe_host, process_lives, process_mark, versions
 from batonpass.sync.reading import (

@@ -15,8 +15,9 @@ from batonpass.core.codec import encode
 from batonpass.core.model import FileEntry, Host, Manifest
 from batonpass.core.storage import Store
 from batonpass.sync.active import ActiveSession
+from batonpass.sync.creation import Wanted
 from batonpass.sync.handover import Patience
-from batonpass.sync.joining import Wanted, join_run
+from batonpass.sync.joining import join_run
 from batonpass.sync.local import MANIFEST
 from batonpass.sync.machine import process_mark
 from batonpass.sync.pruning import Keep

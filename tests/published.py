@@ -14,8 +14,9 @@ from batonpass.core.files import hash_file
 from batonpass.core.model import EndKind, FileEntry, Host, Manifest
 from batonpass.core.settings import read_settings
 from batonpass.sync.active import ActiveSession
+from batonpass.sync.creation import Wanted
 from batonpass.sync.handover import Patience
-from batonpass.sync.joining import Wanted, join_run
+from batonpass.sync.joining import join_run
 from batonpass.sync.machine import process_mark
 from batonpass.sync.pruning import Keep
 from batonpass.sync.stores import open_store

@@ -20,6 +20,7 @@ def measure(ground: Ground, size: Size) -> str:
     file_bytes = (60 if size.quick else 100) * MIB
 
     def attempt(client: Client) -> Result:
+        """One upload of this client, killed and begun again. RuntimeError where the kill came too late or the file is not there once."""
         client.prepare(file_bytes)
         ground.begin(LIMITS)
         child = client.begin()

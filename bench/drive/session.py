@@ -21,8 +21,9 @@ from batonpass.core.codec import encode
 from batonpass.core.files import hash_file
 from batonpass.core.model import FileEntry, Host, Manifest
 from batonpass.core.settings import read_settings
+from batonpass.sync.creation import Wanted
 from batonpass.sync.handover import Patience
-from batonpass.sync.joining import Joined, Wanted, join_run
+from batonpass.sync.joining import Joined, join_run
 from batonpass.sync.journal import Artifact, Journal, State
 from batonpass.sync.local import MANIFEST
 from batonpass.sync.machine import process_mark

@@ -17,7 +17,7 @@ from batonpass.sync.handover import Patience
 if TYPE_CHECKING:
     from batonpass.run import Run
     from batonpass.sync.active import ActiveSession
-    from batonpass.sync.joining import Wanted
+    from batonpass.sync.creation import Wanted
     from batonpass.sync.pruning import Keep
 
 _open_runs: dict[tuple[str, str], Run] = {}
@@ -69,10 +69,27 @@ def start(
     """
     from batonpass.introduction import introduce  # noqa: PLC0415
     from batonpass.run import Options, Run  # noqa: PLC0415  # loads torch, which `import batonpass` must not
-    from batonpass.sync.joining import Wanted  # noqa: PLC0415
+    from batonpass.sync.creation import Wanted  # noqa: PLC0415
     from batonpass.sync.pruning import Keep  # noqa: PLC0415
 
     settings = read_settings().capped(upload_mbit_s=max_upload_mbit_s, download_mbit_s=max_download_mbit_s)
+    url = _check(store, settings, goal_steps)
+    label = account or settings.account or ""
+    wanted = Wanted(name, label, goal_steps, run_id=run_id, root_id=root_id, takeover=takeover, config=config or {})
+    if offline:
+        url, wanted = _go_offline(url, settings, wanted)
+    _close_before(url, name)
+    opener = _SessionOpener(_open_checked(url, settings), settings, wanted, Keep(keep, keep_best), sync_every_s)
+    options = Options(seed=seed, checkpoint=checkpoint, save_every_s=save_every_s, say=say)
+    run = _open_runs[(url, name)] = Run(opener, options)
+    introduce(run.joined, opener.machine, url=url, account=label, precision=precision, goal_steps=goal_steps)
+    if run.joined.created:
+        say(f"batonpass: NEW run {name!r} ({run.run_id}) in {opener.store.url}")
+    return run
+
+
+def _check(store: str | Path | None, settings: Settings, goal_steps: int | None) -> str:
+    """Where the store is. UsageError for arguments that cannot mean anything."""
     url = str(store) if store is not None else settings.store
     if url is None:
         raise UsageError(
@@ -82,35 +99,21 @@ def start(
         raise UsageError(
             f"goal_steps={goal_steps} leaves nothing to train", hint="give the number of optimizer steps in all"
         )
-    if offline:
-        say(
-            f"batonpass: OFFLINE: training goes to {settings.home / 'offline'}, a root of its own; {url} is not asked and not continued"
-        )
-        url, run_id, root_id = str(settings.home / "offline"), None, None
-        config = {**(config or {}), "began": "offline"}
+    return url
+
+
+def _go_offline(url: str, settings: Settings, wanted: Wanted) -> tuple[str, Wanted]:
+    """A root on this machine's disk, and a run of its own in it that says how it began."""
+    here = str(settings.home / "offline")
+    say(f"batonpass: OFFLINE: training goes to {here}, a root of its own; {url} is not asked and not continued")
+    return here, replace(wanted, run_id=None, root_id=None, config={**wanted.config, "began": "offline"})
+
+
+def _close_before(url: str, name: str) -> None:
     before = _open_runs.pop((url, name), None)
     if before is not None:
         say("batonpass: this run is open in this kernel; closing that session first")
         before.finish()
-    opened = _open_checked(url, settings)
-    if settings.has_cap and not opened.properties.keeps_pace:
-        say(f"batonpass: {NOT_CAPPED.format(url=opened.url)}")
-    wanted = Wanted(
-        name=name,
-        account=account or settings.account or "",
-        goal_steps=goal_steps,
-        run_id=run_id,
-        root_id=root_id,
-        takeover=takeover,
-        config=config or {},
-    )
-    opener = _SessionOpener(opened, settings, wanted, Keep(last=keep, best=keep_best), sync_every_s)
-    run = Run(opener, Options(seed=seed, checkpoint=checkpoint, save_every_s=save_every_s, say=say))
-    _open_runs[(url, name)] = run
-    introduce(run.joined, opener.machine, url=url, account=wanted.account, precision=precision, goal_steps=goal_steps)
-    if run.joined.created:
-        say(f"batonpass: NEW run {name!r} ({run.run_id}) in {opened.url}")
-    return run
 
 
 class _SessionOpener:
@@ -153,4 +156,6 @@ def _open_checked(url: str, settings: Settings) -> Store:
     except StoreUnreachableError as error:
         error.hint = error.hint or "check the connection and start again; nothing was trained"
         raise
+    if settings.has_cap and not store.properties.keeps_pace:
+        say(f"batonpass: {NOT_CAPPED.format(url=store.url)}")
     return store

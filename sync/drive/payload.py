@@ -13,7 +13,7 @@ from batonpass.core.errors import StoreError
 from batonpass.core.files import CHUNK_BYTES, Digest
 from batonpass.core.storage import Transfer
 from batonpass.sync.drive.pace import Pace
-from batonpass.sync.stores.bodies import body_digest, body_size, check_stop
+from batonpass.sync.stores.bodies import body_digest, body_size, check_stop, unreadable
 
 
 class Payload:
@@ -35,29 +35,33 @@ class Payload:
             return False
         return bool(resource.get("md5Checksum") == self.digest.md5)
 
-    def read(self) -> bytes:
-        """All of it; for small bodies."""
-        return self.body if isinstance(self.body, bytes) else self.body.read_bytes()
-
     @contextmanager
     def stream(self, offset: int, transfer: Transfer, pace: Pace | None = None) -> Iterator[Stream]:
         """The bytes from `offset` on, as a request's body, handed out no faster than `pace`."""
-        with io.BytesIO(self.body) if isinstance(self.body, bytes) else self.body.open("rb") as file:
+        with self._open() as file:
             file.seek(offset)
-            yield Stream(file, offset, self.size_bytes, transfer, self.key, pace or Pace())
+            yield Stream(self, file, offset, transfer, pace or Pace())
+
+    def _open(self) -> BinaryIO:
+        if isinstance(self.body, bytes):
+            return io.BytesIO(self.body)
+        try:
+            return self.body.open("rb")
+        except OSError as error:
+            raise unreadable(self.body, self.key, error) from error
 
 
 class Stream:
     """A request's body of known length that asks `should_stop` and tells `on_progress` as it is read."""
 
-    def __init__(self, file: BinaryIO, offset: int, total: int, transfer: Transfer, key: str, pace: Pace) -> None:
+    def __init__(self, payload: Payload, file: BinaryIO, offset: int, transfer: Transfer, pace: Pace) -> None:
+        self._payload = payload
         self._file = file
         self._at = offset
         self._told = offset
-        self._total = total
-        self._length = total - offset
+        self._total = payload.size_bytes
+        self._length = payload.size_bytes - offset
         self._transfer = transfer
-        self._key = key
         self._pace = pace
 
     def __len__(self) -> int:
@@ -68,17 +72,26 @@ class Stream:
             yield block
 
     def read(self, count: int = CHUNK_BYTES) -> bytes:
-        """The next bytes. StoppedError when asked to stop, StoreError when the file became shorter."""
+        """The next bytes. StoppedError when asked to stop, StoreError when the file became shorter or cannot be read."""
         if self._told != self._at:
             self._told = self._at
             self._transfer.on_progress(self._at, self._total)
         left = self._total - self._at
         if left == 0:
             return b""
-        check_stop(self._transfer, op="put", key=self._key)
-        block = self._file.read(min(count, left, self._pace.block_bytes))
+        check_stop(self._transfer, op="put", key=self._payload.key)
+        block = self._block(min(count, left, self._pace.block_bytes))
         if not block:
-            raise StoreError(f"the file for {self._key} became shorter while it was being sent", hint="try again")
+            raise StoreError(
+                f"the file for {self._payload.key} became shorter while it was being sent", hint="try again"
+            )
         self._pace.take(len(block), self._transfer.should_stop)
         self._at += len(block)
         return block
+
+    def _block(self, count: int) -> bytes:
+        try:
+            return self._file.read(count)
+        except OSError as error:  # requests would call it a broken connection
+            assert isinstance(self._payload.body, Path), "bytes in memory do not fail"
+            raise unreadable(self._payload.body, self._payload.key, error) from error

@@ -8,6 +8,7 @@ stays in `Transfer.token`, so that the next try, or the next process, continues 
 from __future__ import annotations
 
 import json
+import math
 import re
 import secrets
 from dataclasses import dataclass
@@ -53,12 +54,9 @@ class Target:
 
 def upload(http: DriveHttp, target: Target, payload: Payload, transfer: Transfer) -> dict[str, Any]:
     """Drive's words about the written file. StoreError; ConflictError for a taken id (409) or another version (412)."""
-    small = isinstance(
-        payload.body, bytes
-    )  # heads, heartbeats, manifests, metrics: they wait behind no file, whatever the cap
-    if transfer.token is None and payload.size_bytes <= (
-        MULTIPART_BYTES if small else min(MULTIPART_BYTES, http.up.at_once_bytes)
-    ):
+    # heads, heartbeats, manifests and metrics are bytes, no files: they wait behind no file, whatever the cap
+    capped = math.inf if isinstance(payload.body, bytes) else http.up.at_once_bytes
+    if transfer.token is None and payload.size_bytes <= min(MULTIPART_BYTES, capped):
         return _send_at_once(http, target, payload, transfer)
     return _Resumable(http, target, payload, transfer).run()
 

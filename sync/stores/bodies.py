@@ -17,7 +17,7 @@ def body_size(body: bytes | Path, *, key: str) -> int:
     try:
         return body.stat().st_size
     except OSError as error:
-        raise _unreadable(body, key, error) from error
+        raise unreadable(body, key, error) from error
 
 
 def body_digest(body: bytes | Path, *, key: str) -> Digest:
@@ -27,7 +27,7 @@ def body_digest(body: bytes | Path, *, key: str) -> Digest:
     try:
         return hash_file(body)
     except OSError as error:
-        raise _unreadable(body, key, error) from error
+        raise unreadable(body, key, error) from error
 
 
 def send_chunks(body: bytes | Path, *, key: str, transfer: Transfer | None) -> Iterator[bytes]:
@@ -58,6 +58,12 @@ def check_stop(transfer: Transfer, *, op: str, key: str) -> None:
         raise StoppedError(f"stopped before {key} was whole", op=op, key=key)
 
 
+def unreadable(path: Path, key: str, error: OSError) -> StoreError:
+    """The store's error (permanent) for a local file that is to be sent."""
+    reason = error.strerror or type(error).__name__
+    return StoreError(f"the local file {path} cannot be read: {reason}", op="put", key=key, hint="nothing was stored")
+
+
 def _chunks(body: bytes | Path, key: str) -> Iterator[bytes]:
     if isinstance(body, bytes):
         view = memoryview(body)
@@ -66,19 +72,14 @@ def _chunks(body: bytes | Path, key: str) -> Iterator[bytes]:
     try:
         file = body.open("rb")
     except OSError as error:
-        raise _unreadable(body, key, error) from error
+        raise unreadable(body, key, error) from error
     with file:
         chunks = read_chunks(file)
         while True:
             try:
                 chunk = next(chunks, None)
             except OSError as error:
-                raise _unreadable(body, key, error) from error
+                raise unreadable(body, key, error) from error
             if chunk is None:
                 return
             yield chunk
-
-
-def _unreadable(path: Path, key: str, error: OSError) -> StoreError:
-    reason = error.strerror or type(error).__name__
-    return StoreError(f"the local file {path} cannot be read: {reason}", op="put", key=key, hint="nothing was stored")

@@ -145,7 +145,9 @@ class GDriveStore:
 
     @translated("list")
     def list_objects(self, prefix: str) -> list[ObjectInfo]:
-        """Every object under a folder, in key order; one query per folder. Of twins only the one that counts."""
+        """Every object under a folder, in key order; one query per folder. Of twins only the one that counts, by which each key is known
+        from then on, also where this client made another.
+        """
         path = check_prefix(prefix).rstrip("/")
         found: dict[str, ObjectInfo] = {}
         waiting = [(path, self._tree.folder(path, fresh=True))]

@@ -1,8 +1,19 @@
 import pytest
 from drive_emulator.fixtures import account, drive, drive_settings, emulator, emulator_process, open_drive, temper
 from drive_emulator.guard import trespasses
+from drive_emulator.person import person
 
-__all__ = ["account", "drive", "drive_settings", "emulator", "emulator_process", "open_drive", "temper", "trespasses"]
+__all__ = [
+    "account",
+    "drive",
+    "drive_settings",
+    "emulator",
+    "emulator_process",
+    "open_drive",
+    "person",
+    "temper",
+    "trespasses",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import re
@@ -40,6 +41,29 @@ def content(store, key: str) -> bytes:
     to = io.BytesIO()
     store.fetch(key, to)
     return to.getvalue()
+
+
+class BadSector(type(Path())):
+    """A file that opens and cannot be read to its end."""
+
+    def open(self, *_args, **_kwargs):
+        file = io.BytesIO()
+        file.read = self._fail
+        return file
+
+    def _fail(self, _count):
+        raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("spoil", ["gone", "a folder", "bad sector"])
+def test_a_local_file_that_cannot_be_read_is_no_trouble_of_drives(drive, big, tmp_path, spoil):
+    """It was there when it was measured. Said with its path, and not tried again as if Drive had not answered."""
+    body = {"gone": big, "a folder": tmp_path, "bad sector": BadSector(big)}[spoil]
+    gone = Transfer(on_token=lambda token: big.unlink(missing_ok=True) if token else None)
+    with pytest.raises(StoreError, match=re.escape(f"local file {body} cannot be read")) as caught:
+        drive.put(BIG, body, transfer=gone if spoil == "gone" else None)
+    assert type(caught.value) is StoreError
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("status", [503, 0])

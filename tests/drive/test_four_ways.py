@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
-import threading
 import webbrowser
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from drive_emulator.person import write_client
 from legs import Leg, leg
 
 import batonpass.sync.login as logging_in
-from batonpass.core.errors import NotFoundError, SignInError, StoreError, StoreFullError
+from batonpass.core.errors import (
+    ConflictError,
+    NotFoundError,
+    SignInError,
+    StoreError,
+    StoreFullError,
+    StoreUnreachableError,
+)
 from batonpass.core.settings import Settings
 from batonpass.core.trouble import Kind
 from batonpass.sync.doctor import diagnose
@@ -38,6 +43,13 @@ def refresh_token_of(text: str) -> str:
 
 def check(settings: Settings, name: str, url: str = "gdrive://batonpass"):
     return next(c for c in diagnose(url, settings) if c.name == name)
+
+
+def swapped(store, body: bytes, version: str) -> str | None:
+    try:
+        return store.put("head.json", body, expect=version).version
+    except ConflictError:
+        return None
 
 
 # (a) no sign-in of ours
@@ -69,34 +81,8 @@ def consent(emulator):
 
 
 @pytest.fixture
-def person(monkeypatch):
-    """A computer with a browser, whose person goes where it is sent."""
-    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
-    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")  # the emulator speaks plain HTTP
-    visits: list[threading.Thread] = []
-
-    def visit(url: str) -> None:
-        with contextlib.suppress(URLError):  # the page at the end is the program's own, and it may have closed
-            urlopen(url, timeout=30).close()
-
-    class Browser:
-        def open(self, url, **_options):
-            visits.append(threading.Thread(target=visit, args=(url,)))
-            visits[-1].start()
-            return True
-
-    monkeypatch.setattr(webbrowser, "get", lambda *_: Browser())
-    yield visits
-    for each in visits:
-        each.join()
-
-
-@pytest.fixture
 def client(emulator, tmp_path):
-    fields = {"client_id": "own.apps.example.org", "client_secret": "GOCSPX-own", "token_uri": f"{emulator.url}token"}
-    path = tmp_path / "client.json"
-    path.write_text(json.dumps({"installed": {**fields, "auth_uri": f"{emulator.url}auth"}}))
-    return path
+    return write_client(tmp_path / "client.json", emulator.url)
 
 
 @pytest.mark.usefixtures("person")
@@ -319,6 +305,36 @@ def test_a_service_account_carries_a_run_on_a_shared_drive_which_pays(robot, emu
     assert listing.owner == "the shared drive"
     store.delete(listing.key, store_id=listing.id)
     assert "shared with this service account" in check(settings, "scope", url).detail
+
+
+def test_on_a_shared_drive_a_swap_that_came_too_late_is_undone_without_conditions_too(robot, emulator, open_drive):
+    """Where If-Match is not honoured, the revisions tell who was first and hold what is put back: there as on a My Drive."""
+    email, settings = robot
+    url = f"gdrive://id:{emulator.control('shared_drive', members={email: 'organizer'})}"
+    emulator.control("temper", name="kind", media_if_match=False)
+    one, two = open_drive(settings, url), open_drive(settings, url)
+    version = one.put("head.json", b"0").version
+    two.stat("head.json")
+    with ThreadPoolExecutor(2) as pool:
+        for i in range(6):
+            bodies = (b"%d by one" % i, b"%d by two" % i)
+            answers = list(pool.map(swapped, (one, two), bodies, (version, version)))
+            (winner,) = [body for body, answer in zip(bodies, answers, strict=True) if answer is not None]
+            assert one.get("head.json") == two.get("head.json") == open_drive(settings, url).get("head.json") == winner
+            version = open_drive(settings, url).stat("head.json").version
+
+
+def test_revisions_that_are_not_told_are_no_proof_that_the_file_is_gone(robot, emulator, open_drive):
+    """404 for what was written a moment ago: the swap may be tried again, and then finds its own bytes."""
+    email, settings = robot
+    emulator.control("temper", name="kind", media_if_match=False)
+    store = open_drive(settings, f"gdrive://id:{emulator.control('shared_drive', members={email: 'organizer'})}")
+    version = store.put("head.json", b"0").version
+    emulator.fault("answer", op="revisions.list", status=404, reason="notFound", times=1)
+    with pytest.raises(StoreUnreachableError):
+        store.put("head.json", b"1", expect=version)
+    assert store.put("head.json", b"1", expect=version)
+    assert store.get("head.json") == b"1"
 
 
 def test_a_content_manager_may_write_but_not_delete(robot, emulator, open_drive):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import stat
-import sys
-import threading
-import webbrowser
-from urllib.request import urlopen
 
 import pytest
+from drive_emulator.person import write_client
 
 from batonpass.core.errors import SignInError, UsageError
 from batonpass.core.settings import Settings
@@ -18,38 +15,10 @@ from batonpass.sync.login import login, write_secret
 
 @pytest.fixture
 def client_secrets(emulator, tmp_path):
-    """An OAuth client of type Desktop app."""
-    client = {
-        "client_id": "desktop.apps.example.org",
-        "client_secret": "GOCSPX-of-a-desktop-client",
-        "auth_uri": f"{emulator.url}auth",
-        "token_uri": f"{emulator.url}token",
-    }
-    path = tmp_path / "client.json"
-    path.write_text(json.dumps({"installed": client}))
-    return path
+    return write_client(tmp_path / "client.json", emulator.url)
 
 
-@pytest.fixture
-def computer(monkeypatch):
-    """No notebook, and a browser in which somebody says yes at once."""
-    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
-    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")  # the emulator speaks plain HTTP
-    visits: list[threading.Thread] = []
-
-    class Person:
-        def open(self, url, **_options):
-            visits.append(threading.Thread(target=lambda: urlopen(url, timeout=30).close()))
-            visits[-1].start()
-            return True
-
-    monkeypatch.setattr(webbrowser, "get", lambda *_: Person())
-    yield
-    for visit in visits:
-        visit.join()
-
-
-def test_login_writes_a_token_that_works(computer, client_secrets, emulator, open_drive, tmp_path):
+def test_login_writes_a_token_that_works(person, client_secrets, emulator, open_drive, tmp_path):
     """The file is private, holds no access token, and opens a store."""
     said: list[str] = []
     token = login(client_secrets, tmp_path / "deep" / "token.json", say=said.append)
@@ -64,7 +33,7 @@ def test_login_writes_a_token_that_works(computer, client_secrets, emulator, ope
     assert store.credential.scopes == {"https://www.googleapis.com/auth/drive.file"}
 
 
-def test_a_refused_sign_in_is_said_without_secrets(computer, client_secrets, emulator, tmp_path):
+def test_a_refused_sign_in_is_said_without_secrets(person, client_secrets, emulator, tmp_path):
     """Google says no: no file, and a hint."""
     emulator.fault("answer", op="token", status=400, reason="x")
     with pytest.raises(SignInError) as caught:
@@ -84,7 +53,7 @@ def test_a_notebook_cannot_sign_in(variable, monkeypatch, client_secrets, tmp_pa
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"web": 1}', '{"installed": {"client_secret": "GOCSPX-x"}}', None])
-def test_a_file_that_is_no_client_is_refused(text, computer, tmp_path):
+def test_a_file_that_is_no_client_is_refused(text, person, tmp_path):
     """With the place where the right one is made, and without quoting it."""
     path = tmp_path / "client.json"
     if text is not None:

@@ -16,6 +16,7 @@ from batonpass.core.errors import StoppedError, UsageError
 from batonpass.core.settings import read_settings
 from batonpass.core.storage import Transfer
 from batonpass.sync.drive.pace import BURST_S, Pace, pace_of
+from batonpass.sync.drive.upload import MULTIPART_BYTES
 from batonpass.sync.sign_in import find_credential
 from batonpass.sync.stores import open_store
 from batonpass.sync.stores.gdrive import GDriveStore
@@ -149,6 +150,27 @@ def test_small_things_go_ahead_of_a_large_one_and_are_counted(capped, clock, mod
     capped.put(KEY, model, transfer=Transfer(on_progress=beat))
     assert waited_s == [0.0]
     assert clock.now_s - began_s == pytest.approx((SIZE_BYTES + len(small)) / RATE, abs=2 * BURST_S)
+
+
+def test_a_full_tail_of_metrics_goes_ahead_of_a_large_file_in_one_request(capped, clock, emulator, model):
+    """What is no file on this disk is a session's own: it waits behind no checkpoint, up to what Drive takes at once."""
+    large = os.urandom(MULTIPART_BYTES)
+    capped.put("first.json", b"x")
+    waited_s = []
+
+    def beat(sent: int, _total: int) -> None:
+        if sent > SIZE_BYTES / 2 and not waited_s:
+            before_s = clock.now_s
+            emulator.control("reset_log")
+            capped.put("heartbeat.json", large)
+            waited_s.append(clock.now_s - before_s)
+            assert emulator.log()["by_op"].get("files.insert") == 1
+            assert "upload.put" not in emulator.log()["by_op"]
+
+    began_s = clock.now_s
+    capped.put(KEY, model, transfer=Transfer(on_progress=beat))
+    assert waited_s == [0.0]
+    assert clock.now_s - began_s == pytest.approx((SIZE_BYTES + len(large)) / RATE, rel=0.02)
 
 
 @pytest.mark.parametrize("way", ["up", "down"])

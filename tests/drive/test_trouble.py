@@ -53,10 +53,10 @@ def one(open_drive, tmp_path):
     leg.die()
 
 
-def send(one) -> bool:
+def send(one, within_s: float = 0.3) -> bool:
     one.train(10)
     one.active.enqueue(*one.commit())
-    return one.active.service.drain(0.3)
+    return one.active.service.drain(within_s)
 
 
 @pytest.mark.parametrize(("fault", "fields", "kind"), CLASSES)
@@ -103,7 +103,7 @@ def test_after_a_throttle_one_file_goes_at_a_time(one, emulator):
 
 
 def test_who_owns_the_bytes_is_written_down(one, account):
-    assert send(one)
+    assert send(one, within_s=20)
     (listing,) = read_run(one.joined.store, one.joined.folder).sessions[0].session.checkpoints
     assert listing.owner
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from legs import Leg, host
 
-from batonpass.core.errors import AmbiguousRunError
+from batonpass.core import naming
+from batonpass.core.errors import AmbiguousRunError, HeldElsewhereError
+from batonpass.core.lineage import resume_candidates
+from batonpass.core.model import EndKind
 from batonpass.sync.reading import list_run_folders, read_run
 from batonpass.sync.root import open_root
 from batonpass.sync.twins import find_run, other_runs
@@ -65,11 +68,122 @@ def test_each_creator_looks_again_after_a_minute_and_says_so_once(twins):
 
 
 def test_it_looks_once_more_at_its_end(twins):
-    from batonpass.core.model import EndKind
-
     _, first, second = twins
     first.active.close(EndKind.CLOSED)
     assert first.active.lookout.twins == (second.joined.info.run_id,)
+
+
+@pytest.fixture
+def one_folder_two_heads(open_drive, emulator, account, tmp_path):
+    """The second machine sees the run's folder and not yet its files: it takes it for half created, and makes them again."""
+    first = Leg(open_drive(), tmp_path / "a", on=host("machine-1"))
+    for file in emulator.files():
+        if file["owner"] == account and file["title"] in ("head.json", "run.json"):
+            emulator.control("hide", file_id=file["id"], for_s=3600)
+    second = Leg(open_drive(), tmp_path / "b", on=host("machine-2"))
+    assert first.joined.folder == second.joined.folder
+    assert first.joined.created
+    assert second.joined.created
+    emulator.control("reveal")
+    yield first, second
+    first.die()
+    second.die()
+
+
+def test_of_two_heads_in_one_folder_the_older_counts_and_no_session_is_lost(one_folder_two_heads, open_drive):
+    first, second = one_folder_two_heads
+    for leg in (first, second):
+        leg.train(3)
+        leg.save()
+    for leg in (second, first, second):
+        leg.active.lookout.began_at -= 400.0
+        assert leg.active.service.publish_now()
+    assert first.joined.writer.record.branch is None
+    assert second.joined.writer.record.branch == f"lost to {first.joined.session}"
+    assert sum("taken this run over" in line for line in second.said) == 1
+    run = read_run(open_drive(), first.joined.folder)
+    assert run.head.holder == first.joined.session
+    assert [s.session.id for s in run.sessions] == [first.joined.session, second.joined.session]
+    assert [[c.step for c in s.session.checkpoints] for s in run.sessions] == [[3], [3]]
+
+
+def test_a_session_that_ends_before_its_first_look_is_in_the_head_that_counts_too(one_folder_two_heads, open_drive):
+    first, second = one_folder_two_heads
+    second.train(3)
+    second.save()
+    second.active.close(EndKind.CLOSED)
+    run = read_run(open_drive(), first.joined.folder)
+    assert run.head.holder == first.joined.session
+    assert {s.session.id for s in run.sessions} == {first.joined.session, second.joined.session}
+    assert first.active.service.publish_now()
+    assert first.joined.writer.record.branch is None
+
+
+def test_what_was_trained_under_the_head_that_counts_is_continued(one_folder_two_heads, open_drive):
+    """Also where the other session claimed more often, and after both have ended; and its checkpoint is there to fall back on."""
+    first, second = one_folder_two_heads
+    for leg in (first, second):
+        leg.train(3)
+        leg.save()
+    for _ in range(2):
+        second.active.pause(EndKind.STOPPED)
+        second.active.retake()
+    assert second.joined.head.term > first.joined.head.term
+    for leg in (second, first):
+        leg.active.close(EndKind.CLOSED)
+    run = read_run(open_drive(), first.joined.folder)
+    assert run.head.holder is None
+    found = resume_candidates(run.head, [s.session for s in run.sessions])
+    assert [c.session for c in found] == [first.joined.session, second.joined.session]
+
+
+def test_a_session_stopped_under_the_other_head_does_not_take_the_run_from_its_holder(one_folder_two_heads):
+    first, second = one_folder_two_heads
+    second.active.pause(EndKind.STOPPED)
+    second.active.lookout.began_at -= 400.0
+    assert second.active.service.publish_now()
+    first.active.close(EndKind.CLOSED)
+    with pytest.raises(HeldElsewhereError):
+        second.active.retake()
+
+
+def test_a_session_that_joined_under_the_other_head_finds_out_too(
+    one_folder_two_heads, open_drive, emulator, account, tmp_path
+):
+    """The second machine's kernel was restarted before anybody looked: its new session created nothing, and looks all the same."""
+    first, second = one_folder_two_heads
+    second.train(3)
+    second.save()
+    (mine,) = {f["id"] for f in emulator.files("head.json") if f["owner"] == account} - {
+        second.joined.store.stat(naming.head_file(second.joined.folder)).id
+    }
+    second.die()
+    emulator.control("hide", file_id=mine, for_s=3600)
+    third = Leg(open_drive(), tmp_path / "c", on=host("machine-3"), takeover=True)
+    emulator.control("reveal")
+    assert not third.joined.created
+    third.active.lookout.began_at -= 400.0
+    for _ in range(2):
+        assert third.active.service.publish_now()
+    assert third.joined.writer.record.branch == f"lost to {first.joined.session}"
+    assert third.joined.session in read_run(open_drive(), first.joined.folder).head.sessions
+    third.die()
+
+
+def test_a_session_that_was_killed_under_the_other_head_is_named_by_the_next_start_there(
+    one_folder_two_heads, open_drive, tmp_path
+):
+    first, second = one_folder_two_heads
+    second.train(3)
+    second.save()
+    second.die()
+    third = Leg(open_drive(), tmp_path / "b", on=host("machine-2"), takeover=True)
+    run = read_run(open_drive(), first.joined.folder)
+    assert set(run.head.sessions) == {first.joined.session, second.joined.session, third.joined.session}
+    killed = run.session(second.joined.session).session
+    assert killed.branch == f"lost to {first.joined.session}"
+    assert [c.step for c in killed.checkpoints] == [3]
+    third.die()
 
 
 def test_a_run_of_another_name_is_no_twin(open_drive, tmp_path):

@@ -23,8 +23,10 @@ def make(storage: Storage, members: dict[str, str], quota_bytes: int) -> str:
 
 
 def check_asked(exchange: Exchange, storage: Storage) -> None:
-    """To a client that does not say supportsAllDrives, what lies on a shared drive does not exist."""
-    if exchange.query.get("supportsAllDrives") == "true":
+    """To a client that does not say supportsAllDrives, what lies on a shared drive does not exist. Google's description of the API has
+    no such word for revisions, in no version: they need none.
+    """
+    if exchange.query.get("supportsAllDrives") == "true" or "revisions" in exchange.parts:
         return
     file = next((storage.files[part] for part in exchange.parts if part in storage.files), None)
     if file is not None and is_shared_drive(file.owner):

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from drive_emulator.fixtures import account, drive_settings, emulator, emulator_process
+from drive_emulator.person import person
 
 from batonpass import resuming, starting
 
-__all__ = ["account", "drive_settings", "emulator", "emulator_process"]
+__all__ = ["account", "drive_settings", "emulator", "emulator_process", "person"]
 
 
 @pytest.fixture(autouse=True)

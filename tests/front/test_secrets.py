@@ -12,14 +12,12 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import threading
 import traceback
-import webbrowser
 from pathlib import Path
 from urllib.parse import quote
-from urllib.request import urlopen
 
 import pytest
+from drive_emulator.person import write_client
 from front_training import arrived, model_and_optimizer, start, train
 
 import batonpass.sync.login as logging_in
@@ -117,24 +115,11 @@ def handed_out(emulator):
 
 
 @pytest.fixture
-def token_file(handed_out, emulator, tmp_path, monkeypatch, places):
+def token_file(handed_out, person, emulator, tmp_path, monkeypatch, places):
     """The token of a person who has just signed in, in its own file, and this process set up to use it."""
-    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
-    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
-    visits: list[threading.Thread] = []
-
-    class Person:
-        def open(self, url, **_options):
-            visits.append(threading.Thread(target=lambda: urlopen(url, timeout=30).close()))
-            visits[-1].start()
-            return True
-
-    monkeypatch.setattr(webbrowser, "get", lambda *_: Person())
-    client = {"client_id": "own.apps.example.org", "client_secret": CLIENT_SECRET}
-    client |= {"auth_uri": f"{emulator.url}auth", "token_uri": f"{emulator.url}token"}
-    (tmp_path / "client.json").write_text(json.dumps({"installed": client}))
-    path = login(tmp_path / "client.json", places.home / "drive-token.json")
-    for visit in visits:
+    client = write_client(tmp_path / "client.json", emulator.url, CLIENT_SECRET)
+    path = login(client, places.home / "drive-token.json")
+    for visit in person:
         visit.join()
     monkeypatch.setenv("BATONPASS_DRIVE_TOKEN", str(path))
     monkeypatch.setenv("BATONPASS_DRIVE_ENDPOINT", emulator.url)

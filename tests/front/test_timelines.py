@@ -93,30 +93,33 @@ def two_legs(store: str, machine) -> Path:
     return file
 
 
-def test_nothing_lost_is_not_said_where_the_newest_sessions_file_cannot_be_read(store, machine, capsys):
-    file = two_legs(store, machine)
-    file.rename(file.with_suffix(".late"))
+def day_three(store: str, machine, capsys):
+    """A third machine goes on after `two_legs`: at which step, and what it says."""
     capsys.readouterr()
     machine("c")
     run, *_ = attached(store)
-    said = capsys.readouterr().out
-    assert run.step == 10
+    step, said = run.step, capsys.readouterr().out
+    run.finish()
+    return step, said
+
+
+def test_nothing_lost_is_not_said_where_the_newest_sessions_file_cannot_be_read(store, machine, capsys):
+    file = two_legs(store, machine)
+    file.rename(file.with_suffix(".late"))
+    step, said = day_three(store, machine, capsys)
+    assert step == 10
     assert "nothing lost" not in said
     assert "continuing at step 11 of 40; what a later session did is not known" in said
     assert f"the file of session {file.stem} could not be read, twice" in said
-    run.finish()
 
 
 def test_a_session_file_that_arrives_while_it_is_waited_for_is_continued(store, machine, monkeypatch, capsys):
     file = two_legs(store, machine)
     late = file.rename(file.with_suffix(".late"))
-    capsys.readouterr()
-    machine("c")
     monkeypatch.setattr("batonpass.sync.active.ActiveSession.wait", lambda *_: late.rename(file))
-    run, *_ = attached(store)
-    assert run.step == 20
-    assert "nothing lost" in capsys.readouterr().out
-    run.finish()
+    step, said = day_three(store, machine, capsys)
+    assert step == 20
+    assert "nothing lost" in said
 
 
 def test_a_damaged_newest_checkpoint_is_a_loss_also_where_an_older_session_restores_at_its_last_step(
@@ -125,14 +128,10 @@ def test_a_damaged_newest_checkpoint_is_a_loss_also_where_an_older_session_resto
     two_legs(store, machine)
     for late in pool_files(store, 20):
         late.unlink()
-    capsys.readouterr()
-    machine("c")
-    run, *_ = attached(store)
-    said = capsys.readouterr().out
-    assert run.step == 10
+    step, said = day_three(store, machine, capsys)
+    assert step == 10
     assert "nothing lost" not in said
     assert "10 steps (" in said
-    run.finish()
 
 
 def test_a_store_that_does_not_answer_while_the_newest_is_read_stops_the_start_and_condemns_nothing(

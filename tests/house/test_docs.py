@@ -79,11 +79,30 @@ def test_a_broken_link_is_noticed():
     ]
 
 
+def python_blocks(text: str) -> list[tuple[int, str]]:
+    """The line that each begins at, and its code."""
+    found = [match for match in FENCE.finditer(text) if match["language"] in ("python", "py")]
+    return [(text[: match.start()].count("\n") + 2, textwrap.dedent(match["body"])) for match in found]
+
+
+def broken_blocks(name: str, text: str) -> list[str]:
+    found = []
+    for line, code in python_blocks(text):
+        try:
+            ast.parse(code)
+        except SyntaxError as error:
+            found.append(f"{name}:{line}: {error.msg}")
+    return found
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_every_python_block_compiles(name):
-    for match in FENCE.finditer(TEXTS[name]):
-        if match["language"] in ("python", "py"):
-            ast.parse(textwrap.dedent(match["body"]), f"{name}:{TEXTS[name][: match.start()].count(chr(10)) + 2}")
+    assert not broken_blocks(name, TEXTS[name])
+
+
+def test_a_broken_block_is_noticed():
+    assert broken_blocks("docs/X.md", "# X\n\n```python\nfor x in:\n    pass\n```\n") == ["docs/X.md:4: invalid syntax"]
+    assert python_blocks(TEXTS["README.md"])
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -18,8 +18,9 @@ CONTROL_PLAYS = 150
 
 @pytest.mark.parametrize("tens", range(max(PLAYS // 10, 1)))
 def test_no_order_of_calls_loses_an_entry_or_stops_a_healthy_session(tens):
-    for seed in range(FIRST + 10 * tens, FIRST + 10 * tens + 10):
-        play(seed)
+    plays = [play(seed) for seed in range(FIRST + 10 * tens, FIRST + 10 * tens + 10)]
+    went_on = sum(one.outcome.count("went on") for one in plays)
+    assert went_on >= len(plays) // 2, "a store that refuses everybody breaks no promise either"
 
 
 def test_the_same_seed_plays_the_same_way():

@@ -75,6 +75,18 @@ def test_an_interruption_of_another_kind_begins_the_count_anew(lane, clock):
     assert lane.kind is Kind.THROTTLED
 
 
+def test_a_large_file_that_got_through_between_two_refusals_tells_of_no_daily_cap(lane, clock):
+    for number in range(8):
+        if number == 3:
+            lane.got_through()
+        fail(lane, StoreThrottledError("slower"))
+        clock[0] += 250
+    assert lane.kind is Kind.DAY_CAP, "refused for a quarter of an hour since"
+    lane.got_through()
+    fail(lane, StoreThrottledError("slower"))
+    assert lane.kind is Kind.THROTTLED
+
+
 def test_no_pause_keeps_a_heartbeat_silent_for_longer_than_a_lease(clock):
     beat = LaneState("beat", lambda _line: None, monotonic=lambda: clock[0], longest_wait_s=60.0)
     fail(beat, StoreFullError("x"))

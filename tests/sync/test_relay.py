@@ -153,6 +153,18 @@ def test_a_run_taken_over_during_a_pause_is_not_taken_back(store, home, tmp_path
             first.active.retake()
 
 
+@pytest.mark.parametrize("why", ["from scratch", "lost to another"])
+def test_a_branch_that_was_stopped_goes_on_as_a_branch_and_takes_nothing(store, home, why):
+    with leg(store, home) as first:
+        first.active.become_branch(why)
+        first.active.pause(EndKind.STOPPED)
+        first.active.retake()
+        run = read_run(store, first.joined.folder)
+        assert run.head.holder is None
+        assert run.sessions[0].session.branch == why
+        assert run.sessions[0].session.end is None
+
+
 def test_ids_that_lead_nowhere_never_create_a_run(store, home):
     with leg(store, home) as first, pytest.raises(RunNotFoundError):
         Leg(store, home, name="cats", run_id="00000000", root_id=first.joined.root.root_id)
@@ -217,8 +229,11 @@ def test_a_file_that_a_kept_checkpoint_shares_is_not_removed(store, home, monkey
         first.active._pruner.prune()
         first.active._pruner.prune()
         run = read_run(store, first.joined.folder)
+        assert [c.step for c in run.sessions[0].session.checkpoints] == [40, 50, 60]
         for listing in run.sessions[0].session.checkpoints:
-            fetch_checkpoint(store, run.folder, listing, tmp_path / "empty")
+            folder, _ = fetch_checkpoint(store, run.folder, listing, tmp_path / "empty")
+            assert (folder / "model.safetensors").read_bytes() == b"frozen"
+        assert len(store.list_objects(f"{run.folder}files/")) == 1
 
 
 def test_the_next_session_removes_the_files_that_a_dead_one_had_taken_up(store, home, monkeypatch, tmp_path):
