@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sized
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,20 @@ from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
 _EDGE = 64
 """Rows at either end of a tensor that are hashed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where two fingerprints differ: `path` through the tree, what stood there and what stands there now (None: nothing)."""
+
+    path: tuple[str | int, ...]
+    then: Any
+    now: Any
+
+    @property
+    def key(self) -> str:
+        """The last name on the path: "indices", "length", "type", "rows", "data", "targets", "samples", "sampler"."""
+        return next((part for part in reversed(self.path) if isinstance(part, str)), "")
 
 
 def fingerprint(dataset: Any) -> dict[str, Any]:
@@ -35,18 +50,16 @@ def fingerprint(dataset: Any) -> dict[str, Any]:
     return found
 
 
-def fingerprint_differences(then: Any, now: Any, path: str = "the dataset") -> list[str]:
-    """Where two fingerprints differ, one clause each."""
+def fingerprint_differences(then: Any, now: Any, path: tuple[str | int, ...] = ()) -> list[Difference]:
+    """Where two fingerprints differ."""
     if isinstance(then, dict) and isinstance(now, dict):
         keys = sorted(then.keys() | now.keys())
-        return [d for k in keys for d in fingerprint_differences(then.get(k), now.get(k), f"{path}'s {k}")]
+        return [d for k in keys for d in fingerprint_differences(then.get(k), now.get(k), (*path, k))]
     if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         return [
-            d
-            for i, (a, b) in enumerate(zip(then, now, strict=True))
-            for d in fingerprint_differences(a, b, f"{path} {i}")
+            d for i, (a, b) in enumerate(zip(then, now, strict=True)) for d in fingerprint_differences(a, b, (*path, i))
         ]
-    return [] if then == now else [f"{path}: {then} then, {now} now"]
+    return [] if then == now else [Difference(path, then, now)]
 
 
 def digest_keys(keys: Any) -> str:

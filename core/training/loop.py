@@ -69,6 +69,7 @@ class TrainingLoop:
         """How often a flat loop has ended at the goal, or began there."""
         self._sources: list[tuple[Any, Source]] = []
         self._source: Source | None = None
+        self._fed_by: StepsPass | None = None  # it knows what it fetched ahead
         self._fingerprint: dict[str, Any] = {}
         self._restored: dict[str, Any] | None = None
         self._loader_state: Any = None
@@ -133,7 +134,7 @@ class TrainingLoop:
             leave_tail(self)
         elif self.body_open:
             close_body(self, "again")
-        self.steps_pass = StepsPass(self, self._source_of(loader), accumulate, nested=nested)
+        self.steps_pass = self._fed_by = StepsPass(self, self._source_of(loader), accumulate, nested=nested)
         return self.steps_pass
 
     def epochs(self, count: int) -> EpochsPass:
@@ -171,7 +172,7 @@ class TrainingLoop:
 
     def loader_state(self) -> Any:
         """What the loader itself wants stored beside the position, or None."""
-        return self._source.state() if self._source is not None and self.now.batch else None
+        return self._fed_by.loader_state() if self._fed_by is not None and self.now.batch else None
 
     def restore(self, loaded: Loaded) -> None:
         """Continue from a checkpoint whose objects have been restored. The random streams are put back once more right before the
@@ -187,7 +188,7 @@ class TrainingLoop:
         self.restored = True
         self.body_open = self.in_tail = False
         self.doubts = [str(d) for d in data.get("doubts", [])]
-        self._source = None
+        self._source = self._fed_by = None
         self.witness.drop_gradients()  # those of a body that was cut belong to no step
         if seed != self.now.seed:
             self._sources.clear()

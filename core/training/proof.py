@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from batonpass.core.training.data import Source
+from batonpass.core.training.data_words import describe_differences
 from batonpass.core.training.fingerprint import digest_keys, fingerprint_differences
 from batonpass.core.training.position import Position
 
@@ -23,10 +24,12 @@ def data_doubts(then: dict[str, Any], position: Position, source: Source, finger
     """What tells that the data is not what it was at the checkpoint with the data position `then`, one clause each, at most three."""
     found = []
     if "fingerprint" in then:
-        found = fingerprint_differences(then["fingerprint"], fingerprint)
+        found = describe_differences(fingerprint_differences(then["fingerprint"], fingerprint))
     if "batch_size" in then and then["batch_size"] != source.batch_size:
         found.append(f"batches of {then['batch_size']} samples then, {source.batch_size} now")
     expected, digest = then.get("next"), next_digest(position, source)
     if not found and expected is not None and digest is not None and expected != digest:
-        found.append("the next batch holds other samples than it would have held")
+        found.append(
+            "the next batch holds other samples than it would have held: the order of the data, or its number of samples, is another one"
+        )
     return [f"not the same data: {f}" for f in found[:3]]

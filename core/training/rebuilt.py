@@ -18,7 +18,6 @@ class RebuiltLoader:
     """See `data.Source`. Order and augmentation are functions of (seed, epoch, index), for any number of workers."""
 
     caveat = ""
-    looks_ahead = True
 
     def __init__(self, loader: DataLoader[Any], seed: int) -> None:
         self._seed = seed

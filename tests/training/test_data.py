@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from training.relay import Augmented, Session, flat, legacy, make_loader
 
 from batonpass.core.errors import FormatError, UsageError
 from batonpass.core.training.data import open_source
+from batonpass.core.training.data_words import describe_differences
 from batonpass.core.training.fingerprint import fingerprint, fingerprint_differences
 from batonpass.core.training.order import IndexedOrder
 from batonpass.core.training.position import Position, remaining_bodies
@@ -118,10 +120,18 @@ def split_without_seed() -> DataLoader:
 @pytest.mark.parametrize(
     ("first", "second", "words"),
     [
-        (split_without_seed, split_without_seed, "indices"),
+        (split_without_seed, split_without_seed, "split differently"),
         (make_loader, lambda: make_loader(batch_size=5), "batches of 4 samples then, 5 now"),
-        (make_loader, lambda: make_loader(shuffle=False), "sampler"),
-        (make_loader, lambda: DataLoader(Subset(Augmented(), range(28)), batch_size=4, shuffle=True), "type"),
+        (
+            make_loader,
+            lambda: make_loader(shuffle=False),
+            "drawn by SequentialSampler now and were drawn by RandomSampler",
+        ),
+        (
+            make_loader,
+            lambda: DataLoader(Subset(Augmented(), range(28)), batch_size=4, shuffle=True),
+            "from a Subset now",
+        ),
     ],
     ids=["random_split", "batch size", "sampler", "subset"],
 )
@@ -129,6 +139,23 @@ def test_other_data_is_noticed_and_makes_the_resume_partial(tmp_path, first, sec
     run = resumed(tmp_path, first(), second())
     assert any(words in d for d in run.loop.doubts), run.loop.doubts
     assert any("PARTIAL" in line for line in run.lines)
+
+
+def test_nobody_is_shown_a_hash(tmp_path):
+    doubts = " ".join(resumed(tmp_path, split_without_seed(), split_without_seed()).loop.doubts)
+    assert "random_split without a seed?" in doubts
+    assert "manual_seed" in doubts, "what to do about it"
+    assert not re.search(r"[0-9a-f]{16}", doubts)
+
+
+def test_other_values_and_another_length_are_said_apart():
+    few, many = TensorDataset(torch.zeros(4)), TensorDataset(torch.zeros(5))
+    (length,) = describe_differences(fingerprint_differences(fingerprint(few), fingerprint(many)))
+    assert "5 samples now and had 4 samples before" in length
+    (values,) = describe_differences(
+        fingerprint_differences(fingerprint(few), fingerprint(TensorDataset(torch.ones(4))))
+    )
+    assert "other values" in values
 
 
 def test_the_same_data_raises_no_doubt(tmp_path):
