@@ -5,15 +5,16 @@ The iterators that a user sees are `steps_pass` and `epochs_pass`; the data come
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from batonpass.core.errors import UsageError
 from batonpass.core.training.attached import Attached
 from batonpass.core.training.data import Source, open_source
 from batonpass.core.training.early import close_body, leave_tail, reopen_tail
 from batonpass.core.training.epochs_pass import EpochsPass
+from batonpass.core.training.loop_host import LoopHost
 from batonpass.core.training.position import Position
-from batonpass.core.training.proof import data_doubts, next_digest
+from batonpass.core.training.proof import data_doubts, data_verdict, next_digest
 from batonpass.core.training.read import Loaded
 from batonpass.core.training.restore import loader_state
 from batonpass.core.training.rng import restore_rng
@@ -22,24 +23,6 @@ from batonpass.core.training.steps_pass import StepsPass
 from batonpass.core.training.witness import Witness
 
 _SOURCES_KEPT = 4
-
-
-class LoopHost(Protocol):
-    """Who owns the loop. Everything is called on the training thread."""
-
-    def on_enter(self) -> None:
-        """A loop is entered: the lease is taken back, or the error says why not."""
-
-    def on_boundary(self) -> None:
-        """Nothing is half done: the only place where a snapshot may be taken. After each step, and where an epoch begins or the last
-        one has ended, so that what an epoch's tail did can be saved.
-        """
-
-    def say(self, line: str) -> None:
-        """Tell the user."""
-
-    def restore_last(self) -> bool:
-        """Bring the last checkpoint back (objects and this loop); False if there is none."""
 
 
 class TrainingLoop:
@@ -76,6 +59,8 @@ class TrainingLoop:
         self._streams: Any = None
         self.restored = False
         """The loop continues from a checkpoint."""
+        self.data_seen: str | None = None
+        """After a restore, once the data was compared: "same", "other", or "" where it cannot be told in advance."""
 
     # What a user may ask
 
@@ -185,7 +170,7 @@ class TrainingLoop:
         self._loader_state = loader_state(loaded)
         rng = loaded.trainer.get("rng")
         self._streams = None if rng is None else loaded.decode(rng, copies=True)
-        self.restored = True
+        self.restored, self.data_seen = True, None
         self.body_open = self.in_tail = False
         self.doubts = [str(d) for d in data.get("doubts", [])]
         self._source = self._fed_by = None
@@ -221,7 +206,9 @@ class TrainingLoop:
             return
         source.load_state(self._loader_state)
         self._loader_state = None
-        for doubt in data_doubts(known, self.now, source, self._fingerprint):
+        doubts = data_doubts(known, self.now, source, self._fingerprint)
+        self.data_seen = data_verdict(known, self.now, source, doubts)
+        for doubt in doubts:
             self.doubt(doubt)
         if source.caveat and self.now.batch:
             self.doubt(source.caveat)

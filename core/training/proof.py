@@ -33,3 +33,10 @@ def data_doubts(then: dict[str, Any], position: Position, source: Source, finger
             "the next batch holds other samples than it would have held: the order of the data, or its number of samples, is another one"
         )
     return [f"not the same data: {f}" for f in found[:3]]
+
+
+def data_verdict(then: dict[str, Any], position: Position, source: Source, doubts: list[str]) -> str:
+    """Of `ResumeProof.data`: "other" where there are doubts, "same" where the next batch's keys were compared, else empty."""
+    if doubts:
+        return "other"
+    return "same" if then.get("next") is not None and next_digest(position, source) is not None else ""
