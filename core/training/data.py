@@ -28,6 +28,10 @@ class Source(Protocol):
         """Fetching in this process may use the random streams."""
 
     @property
+    def ends_early(self) -> bool:
+        """Its state may say that the epoch is over when the last batch was given and nobody knows yet that it was the last."""
+
+    @property
     def caveat(self) -> str:
         """Why a resume inside an epoch may not be exact; empty where it is."""
 
@@ -39,6 +43,9 @@ class Source(Protocol):
 
     def next_keys(self, epoch: int, batch: int) -> Any | None:
         """The dataset keys of a batch, without fetching it; None where they cannot be known."""
+
+    def drawn(self, batch: int) -> str | None:
+        """A hash of the keys of a batch that was drawn in this epoch; None where `next_keys` knows them, or nobody does."""
 
     def state(self) -> Any:
         """What the loader itself wants stored in the middle of an epoch, or None: of the batches given so far."""

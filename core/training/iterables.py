@@ -18,6 +18,7 @@ class SequenceSource:
     """A list of batches, or anything else with a length and an index. See `data.Source`."""
 
     batch_size = None
+    ends_early = False
     caveat = ""
 
     def __init__(self, batches: Any) -> None:
@@ -36,6 +37,9 @@ class SequenceSource:
     def next_keys(self, epoch: int, batch: int) -> int:  # noqa: ARG002  # see above
         """See `data.Source`."""
         return batch
+
+    def drawn(self, batch: int) -> None:
+        """See `data.Source`."""
 
     def state(self) -> None:
         """Nothing: the position says all."""
@@ -69,6 +73,7 @@ class IterableSource:
         self._loader = loader
         self._seed = seed
         self._keeper = keeper
+        self.ends_early = keeper is not None and keeper is not loader
         self._live: _LivePass | None = None
         self._loaded: Any = None
         self._once = isinstance(loader, Iterator)
@@ -90,6 +95,9 @@ class IterableSource:
 
     def next_keys(self, epoch: int, batch: int) -> None:
         """Never known in advance."""
+
+    def drawn(self, batch: int) -> None:
+        """Never known at all."""
 
     def state(self) -> Any:
         """The loader's own, in the middle of an epoch."""

@@ -14,7 +14,7 @@ from batonpass.core.training.early import close_body, leave_tail, reopen_tail
 from batonpass.core.training.epochs_pass import EpochsPass
 from batonpass.core.training.loop_host import LoopHost
 from batonpass.core.training.position import Position
-from batonpass.core.training.proof import data_doubts, data_verdict, next_digest
+from batonpass.core.training.proof import OTHER_DRAW, data_doubts, data_verdict, next_digest
 from batonpass.core.training.read import Loaded
 from batonpass.core.training.restore import loader_state
 from batonpass.core.training.rng import restore_rng
@@ -56,6 +56,7 @@ class TrainingLoop:
         self._fingerprint: dict[str, Any] = {}
         self._restored: dict[str, Any] | None = None
         self._loader_state: Any = None
+        self._last: str | None = None
         self._streams: Any = None
         self.restored = False
         """The loop continues from a checkpoint."""
@@ -152,6 +153,7 @@ class TrainingLoop:
                 "batch_size": self._source.batch_size,
                 "fingerprint": self._fingerprint,
                 "next": next_digest(self.now, self._source),
+                "last": self._source.drawn(self.now.batch - 1),
             }
         return found
 
@@ -208,10 +210,21 @@ class TrainingLoop:
         self._loader_state = None
         doubts = data_doubts(known, self.now, source, self._fingerprint)
         self.data_seen = data_verdict(known, self.now, source, doubts)
+        self._last = known.get("last") if self.now.batch else None
         for doubt in doubts:
             self.doubt(doubt)
         if source.caveat and self.now.batch:
             self.doubt(source.caveat)
+
+    def check_drawn(self) -> None:
+        """The first batch after a restore is here: see whether a sampler of the user's own has drawn the same batches before it."""
+        expected, self._last = self._last, None
+        drawn = self._source.drawn(self.now.batch - 1) if self._source is not None and expected is not None else None
+        if drawn is None or self.data_seen == "other":
+            return
+        self.data_seen = "same" if drawn == expected else "other"
+        if drawn != expected:
+            self.doubt(OTHER_DRAW)
 
     def doubt(self, reason: str) -> None:
         """Something is not exact: say it and keep it for the label."""

@@ -9,6 +9,12 @@ from batonpass.core.training.data_words import describe_differences
 from batonpass.core.training.fingerprint import digest_keys, fingerprint_differences
 from batonpass.core.training.position import Position
 
+OTHER_DRAW = (
+    "not the same data: the sampler drew other batches than before, so its order depends on something that is not stored: "
+    "let it shuffle by the epoch that set_epoch(epoch) tells it, or by the random streams"
+)
+"""What a sampler that counts its own passes leads to."""
+
 
 def next_digest(position: Position, source: Source) -> str | None:
     """A hash of the keys of the batch that comes next; None where they cannot be known in advance."""

@@ -35,7 +35,7 @@ class StepsPass:
         self._nested = nested
         self._iterator: Iterator[Any] | None = None
         self._ahead: Any = _END
-        self._looks_ahead = source.batches is None and accumulate > 1
+        self._looks_ahead = source.batches is None and (accumulate > 1 or source.ends_early)
         self._state_before: Any = None
         self._ended = False
         self._gave = False
@@ -189,6 +189,7 @@ class StepsPass:
     def _hand_out(self) -> None:
         loop, now = self._loop, self._loop.now
         streams, self._streams = self._streams, None
+        loop.check_drawn()
         moved = loop.put_streams_back()
         loop.witness.begin(read_streams() if moved or streams is None else streams)
         left = None if self._source.batches is None else self._source.batches - now.batch

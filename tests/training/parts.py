@@ -57,6 +57,27 @@ class Buckets:
             numbers = numbers[size:]
 
 
+class Counting:
+    """A sampler that counts its own passes: in a new process it begins to count anew."""
+
+    def __init__(self) -> None:
+        self.passes = 0
+
+    def __iter__(self):
+        self.passes += 1
+        yield from random.Random(self.passes).sample(range(30), 30)
+
+    def __len__(self) -> int:
+        return 30
+
+
+class CountingByEpoch(Counting):
+    """The same as it should be."""
+
+    def set_epoch(self, epoch: int) -> None:
+        self.passes = epoch
+
+
 class Remembering(IterableDataset):
     """Stands in the middle of its file, and says where."""
 

@@ -14,7 +14,7 @@ from torch import nn
 from torch.optim import lr_scheduler, swa_utils
 from torch.utils.data import DataLoader, RandomSampler, WeightedRandomSampler
 from torch.utils.data.distributed import DistributedSampler
-from training.parts import Buckets, EveryThird, Late, Remembering, Tied
+from training.parts import Buckets, CountingByEpoch, EveryThird, Late, Remembering, Tied
 from training.relay import Augmented
 
 Body = Callable[[Any, Any], None]
@@ -262,6 +262,9 @@ RECIPES: dict[str, Recipe] = {
         Plain(data=lambda: DataLoader(Remembering(), batch_size=4), accumulate=3)
     ),
     "data: a sampler of one's own": Recipe(Plain(data=lambda: loader(shuffle=None, sampler=EveryThird()))),
+    "data: a sampler that is told the epoch": Recipe(
+        Plain(data=lambda: loader(shuffle=None, sampler=CountingByEpoch()))
+    ),
     "data: a batch sampler of one's own": Recipe(Plain(data=lambda: DataLoader(Augmented(), batch_sampler=Buckets()))),
     "data: weighted": Recipe(
         Plain(data=lambda: loader(shuffle=None, sampler=WeightedRandomSampler([1.0, 3.0] * 15, 30)))

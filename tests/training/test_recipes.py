@@ -9,8 +9,9 @@ import random
 import pytest
 import torch
 from torch.utils.data import DataLoader, random_split
+from training.parts import Counting
 from training.played import STREAMS, play
-from training.recipes import RECIPES, Plain, Recipe
+from training.recipes import RECIPES, Plain, Recipe, loader
 from training.relay import Augmented
 
 GOAL = 17
@@ -76,3 +77,26 @@ def test_a_split_with_a_seed_raises_no_doubt(tmp_path):
     found, legs = play(recipe, tmp_path / "relay", goal=GOAL, deaths=(7,))
     assert found == expected
     assert not legs[1].loop.doubts
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_sampler_that_counts_its_own_passes_is_noticed(workers, tmp_path):
+    recipe = Recipe(Plain(data=lambda: loader(shuffle=None, sampler=Counting(), num_workers=workers)))
+    _, legs = play(recipe, tmp_path, goal=GOAL, deaths=(10,))  # in the second pass
+    (doubt,) = legs[1].loop.doubts
+    assert "the sampler drew other batches than before" in doubt
+    assert "set_epoch" in doubt
+    assert legs[1].loop.data_seen == "other"
+
+
+@pytest.mark.parametrize(
+    "name", ["data: weighted", "data: a batch sampler of one's own", "data: the share of one rank"]
+)
+def test_a_drawn_order_is_recognised_in_the_middle_of_an_epoch(name, tmp_path):
+    _, legs = play(RECIPES[name], tmp_path, goal=GOAL, deaths=(3,))
+    assert legs[1].loop.data_seen == "same"
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if "dataset with a state" in name or "with a rest" in name])
+def test_killed_after_every_step_a_dataset_with_a_state_goes_on(name, whole, tmp_path):
+    assert play(RECIPES[name], tmp_path, goal=GOAL, deaths=tuple(range(1, GOAL)))[0] == whole(name)
