@@ -85,6 +85,7 @@ def test_the_steps_that_run_again_are_reproduced_and_it_is_said(store, machine, 
     assert (proof.data, proof.steps, proof.first_step, proof.last_step, proof.differs_at) == ("same", 5, 11, 15, None)
     assert proof.metric == "loss"
     said = capsys.readouterr().out
+    assert "so far: whether the data is the same is seen at the first batch" in said
     assert "EXACT: the next batch holds the samples that it would have held" in said
     assert f"reproduced bit for bit (loss {proof.value:.6g})" in said
     assert f"EXACT: steps 11 to 15 reproduced bit for bit (loss {proof.value:.6g})" in str(status)
