@@ -67,7 +67,7 @@ def open_source(loader: Any, seed: int) -> Source:
         if in_this_process and keeps_state(
             loader.dataset
         ):  # nothing is fetched ahead, so its state is that of the batches given
-            return IterableSource(loader, seed, keeper=loader.dataset, caveat="")
+            return IterableSource(loader, seed, keeper=loader.dataset, caveat=_caveat_of(loader.dataset))
         return IterableSource(loader, seed)
     indexable = hasattr(loader, "__getitem__") and hasattr(loader, "__len__") and not isinstance(loader, Mapping)
     if indexable and (isinstance(loader, Sequence | Dataset) or not hasattr(loader, "__iter__")):
@@ -83,6 +83,15 @@ def open_source(loader: Any, seed: int) -> Source:
 def keeps_state(target: Any) -> bool:
     """It can tell where it stands, and be put there."""
     return callable(getattr(target, "state_dict", None)) and callable(getattr(target, "load_state_dict", None))
+
+
+def _caveat_of(dataset: Any) -> str:
+    """Hugging Face's streamed data sets store their place in the files, and not what their shuffle buffer holds (their own documentation)."""
+    if type(dataset).__module__.partition(".")[0] != "datasets":
+        return ""
+    return (
+        "the data set restored its own position; what its shuffle buffer held is lost, so a shuffled order may differ"
+    )
 
 
 def _can_be_rebuilt(loader: DataLoader[Any]) -> bool:

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, get_worker_info, random_split
+from training.parts import Remembering
 from training.relay import Augmented, Session, flat, legacy, make_loader
 
 from batonpass.core.errors import FormatError, UsageError
@@ -198,3 +199,10 @@ def test_the_remaining_bodies_are_those_that_a_walk_counts(batches, accumulate, 
 def test_a_position_that_is_none_is_refused(broken):
     with pytest.raises(FormatError):
         Position.from_json(broken)
+
+
+def test_a_streamed_data_set_that_forgets_its_shuffle_buffer_is_not_called_exact():
+    streamed = type("IterableDataset", (Remembering,), {"__module__": "datasets.iterable_dataset"})
+    assert "shuffle buffer" in open_source(DataLoader(streamed(), batch_size=4), 7).caveat
+    assert not open_source(DataLoader(Remembering(), batch_size=4), 7).caveat
+    assert "read again" in open_source(DataLoader(Remembering(), batch_size=4, num_workers=1), 7).caveat
