@@ -67,8 +67,8 @@ class ReplayWatch:
                 self._settled = self._looks >= _LOOKS
                 ids = self._joined.head.session_ids
                 self._recorded = recorded_rows(self._joined.store, self._joined.folder, resumed, ids)
-        except (BatonpassError, OSError) as error:
-            why = error.message if isinstance(error, BatonpassError) else str(error)
+        except Exception as error:  # noqa: BLE001  # whatever somebody's file holds, it must not cost the heartbeat: shown as the note
+            why = error.message if isinstance(error, BatonpassError) else f"{type(error).__name__}: {error}"
             return replace(proof, note=f"what was recorded after that checkpoint cannot be read ({why})")
         if not self._recorded:
             return replace(proof, note="nothing was recorded after that checkpoint, so no step could be compared")

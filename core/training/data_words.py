@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from batonpass.core.training.fingerprint import Difference
+from batonpass.core.training.fingerprint import LISTS, Difference
 
 _VALUES = (
     "the dataset holds other values than before (other files, another download, or random preprocessing when it was built?): "
     "build it from the same files, and seed what draws while it is built"
+)
+_FILES = (
+    "the dataset lists other files than before, or the same in another order (os.listdir and glob keep none): "
+    "sort them where the dataset is built, as sorted(folder.glob(...))"
 )
 _WORDS = {
     "indices": "the dataset is split differently than before (random_split without a seed?): "
@@ -16,9 +20,9 @@ _WORDS = {
     "rows": _VALUES,
     "data": _VALUES,
     "targets": _VALUES,
-    "samples": _VALUES,
+    **dict.fromkeys(LISTS, _FILES),
 }
-_ORDER = ("type", "length", "indices", "rows", "data", "targets", "samples", "sampler")
+_ORDER = ("type", "length", "indices", "rows", "data", "targets", *LISTS, "sampler")
 """The first of these that differ explain the others."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -206,3 +207,31 @@ def test_a_streamed_data_set_that_forgets_its_shuffle_buffer_is_not_called_exact
     assert "shuffle buffer" in open_source(DataLoader(streamed(), batch_size=4), 7).caveat
     assert not open_source(DataLoader(Remembering(), batch_size=4), 7).caveat
     assert "read again" in open_source(DataLoader(Remembering(), batch_size=4, num_workers=1), 7).caveat
+
+
+class Files(Dataset):
+    """Reads the files of a list, as people write it."""
+
+    def __init__(self, files: list) -> None:
+        self.files = files
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+def test_files_listed_in_another_order_are_noticed_and_another_folder_is_not():
+    there = fingerprint(Files(["/content/a.png", "/content/b.png"]))
+    assert not fingerprint_differences(there, fingerprint(Files([Path("/kaggle/a.png"), Path("/kaggle/b.png")])))
+    (words,) = describe_differences(fingerprint_differences(there, fingerprint(Files(["/x/b.png", "/x/a.png"]))))
+    assert "another order" in words
+    assert "sorted" in words
+
+
+def test_a_list_of_anything_else_is_left_alone():
+    assert "files" not in fingerprint(Files([torch.zeros(1)]))
+
+
+def test_what_an_older_release_did_not_look_at_is_no_difference():
+    now = fingerprint(Files(["a"]))
+    older = {k: v for k, v in now.items() if k != "files"}
+    assert not fingerprint_differences(older, now)
