@@ -13,7 +13,7 @@ from typing import Any
 
 from batonpass.core import naming
 from batonpass.core.errors import BatonpassError, HeldElsewhereError
-from batonpass.core.model import CheckpointListing, End, EndKind, GpuSample, Manifest
+from batonpass.core.model import CheckpointListing, End, EndKind, GpuSample, Manifest, ResumeProof, ResumeRecord
 from batonpass.sync.arrivals import Arrivals
 from batonpass.sync.gpu import sample_gpus
 from batonpass.sync.handover import Patience, claim, give_way, release
@@ -25,6 +25,7 @@ from batonpass.sync.lookout import Lookout
 from batonpass.sync.mirror import Mirror
 from batonpass.sync.pruning import Keep, Pruner
 from batonpass.sync.reading import read_head
+from batonpass.sync.replaying import ReplayWatch
 from batonpass.sync.service import Duties, SyncService
 
 PRUNE_EVERY_S = 60.0
@@ -53,6 +54,10 @@ class SessionStatus:
     conflicts: tuple[str, ...]
     """Copies that a mounted Drive made because two machines wrote one file."""
     lanes: dict[str, Any]
+    resumed: ResumeRecord | None
+    """What it resumed from."""
+    proof: ResumeProof | None
+    """What running again has shown."""
 
 
 class ActiveSession:
@@ -84,6 +89,7 @@ class ActiveSession:
         self._safe = False
         self._last_words: LastWords | None = None
         self.lookout = Lookout(joined, patience.say)
+        self.replay = ReplayWatch(joined, patience.say)
         self.released = False
         """The run was let go of (stop button); entering the loop again takes it back."""
         self.mirror = Mirror(joined.store, joined.folder, joined.journal, should_stop=self._stopping.is_set)
@@ -122,6 +128,8 @@ class ActiveSession:
             twins=self.lookout.twins,
             conflicts=self.lookout.conflicts,
             lanes=self.service.state(),
+            resumed=record.resumed_from,
+            proof=record.resume_proof,
         )
 
     def become_branch(self, why: str) -> None:
@@ -222,6 +230,7 @@ class ActiveSession:
         return {"gpu_samples": self._samples}
 
     def _look_around(self) -> None:
+        self.replay.look()
         self._arrivals.look(self.joined.writer.record)
         self._fence()
         if not self._closed:

@@ -16,9 +16,10 @@ from batonpass.core.model.checkpoint import ADOPTED
 from batonpass.core.settings import Settings
 from batonpass.core.storage import Store
 from batonpass.sync.active import ActiveSession
+from batonpass.sync.creation import Wanted
 from batonpass.sync.foreign import read_position
 from batonpass.sync.handover import Patience
-from batonpass.sync.joining import Joined, Wanted, join_run
+from batonpass.sync.joining import Joined, join_run
 from batonpass.sync.machine import describe_host
 from batonpass.sync.pruning import Keep
 from batonpass.sync.settled import Candidate, candidate_of

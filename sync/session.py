@@ -89,6 +89,7 @@ class SessionWriter:
             if self._closed:
                 raise StoppedError("this session has ended", op="publish", key=self.key)
             rows = list(self._read_rows(self._tail_start()))
+            logged = rows[-1].row + 1 if rows else 0  # before sealing takes them out of the tail
             unsealed = [row for row in rows if row.row >= first_unsealed_row(self.record.segments)]
             trouble: StoreError | None = None
             if unsealed and seal_is_due(tail_size_bytes(unsealed), time.time() - unsealed[0].time):
@@ -99,7 +100,7 @@ class SessionWriter:
                     self._record,
                     beat=self._record.beat + 1,
                     heartbeat_at=datetime.now(UTC),
-                    rows=max(self._record.rows, rows[-1].row + 1 if rows else 0),
+                    rows=max(self._record.rows, logged),
                     tail=encode_tail(rows),
                 )
                 content = encode(self._record)

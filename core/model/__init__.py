@@ -5,7 +5,7 @@ from batonpass.core.model.checkpoint import CheckpointListing, FileEntry, Manife
 from batonpass.core.model.machine import Gpu, GpuSample, Host
 from batonpass.core.model.receipt import Method, Receipt, ReceiptEntry
 from batonpass.core.model.run import Annotations, Deletion, Deletions, Head, Root, RunInfo
-from batonpass.core.model.session import End, EndKind, MetricTail, ResumeRecord, Segment, Session
+from batonpass.core.model.session import End, EndKind, MetricTail, ResumeProof, ResumeRecord, Segment, Session
 
 __all__ = [
     "Account",
@@ -26,6 +26,7 @@ __all__ = [
     "Note",
     "Receipt",
     "ReceiptEntry",
+    "ResumeProof",
     "ResumeRecord",
     "Root",
     "RunInfo",

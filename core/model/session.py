@@ -82,6 +82,30 @@ class ResumeRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ResumeProof:
+    """What was computed again after a resume, compared with what had been recorded before it: the next batch, and the values logged
+    in the steps that were run again, as exact floats. Words for it: `core.resumption`.
+    """
+
+    data: str = ""
+    """"same": the next batch held the samples that it would have held; "other"; empty where that is not known (yet)."""
+    steps: int = 0
+    """Steps whose logged values were compared; 0 while none could be."""
+    first_step: int = 0
+    last_step: int = 0
+    metric: str = ""
+    """The metric that is quoted: of the first compared step, or the first one that differs. Untrusted text."""
+    value: float | str = 0.0
+    """Its value as run again; what JSON has no number for is "NaN", "Infinity" or "-Infinity"."""
+    before: float | str = 0.0
+    """Its value as first recorded."""
+    differs_at: int | None = None
+    """The first step whose values are not the same floats; None when all are."""
+    note: str = ""
+    """Why nothing could be compared, one clause."""
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """One notebook runtime's leg of a run."""
 
@@ -114,6 +138,8 @@ class Session:
     versions: dict[str, str] = field(default_factory=dict)
     """Package -> version of what matters for an exact resume (python, torch, cuda, cudnn, numpy, batonpass)."""
     resumed_from: ResumeRecord | None = None
+    resume_proof: ResumeProof | None = None
+    """What running again has shown; None before the first comparison, and where nothing was resumed."""
     end: End | None = None
     checkpoints: tuple[CheckpointListing, ...] = ()
     """Published, oldest first."""

@@ -10,6 +10,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
+_WORDS = {
+    "torch": "another version of PyTorch",
+    "numpy": "another version of NumPy",
+    "device": "computed on another kind of device",
+    "cpu": "another processor",
+    "threads": "another number of CPU threads (torch.set_num_threads)",
+    "deterministic": "deterministic algorithms switched otherwise (torch.use_deterministic_algorithms)",
+    "gpu": "another GPU",
+    "cuda": "another version of CUDA",
+    "cudnn": "another version of cuDNN",
+    "cudnn_benchmark": "torch.backends.cudnn.benchmark set otherwise",
+    "cudnn_deterministic": "torch.backends.cudnn.deterministic set otherwise",
+    "matmul_precision": "another precision of matrix products (torch.set_float32_matmul_precision)",
+    "cublas_workspace": "CUBLAS_WORKSPACE_CONFIG set otherwise",
+}
+
 
 def environment() -> dict[str, str]:
     """Of this process, for `Manifest.environment`. Cheap after the first call; never initialises CUDA."""
@@ -40,7 +56,10 @@ def environment_differences(then: dict[str, str], now: dict[str, str]) -> list[s
     ignored = {"python"} | ({"cpu", "threads"} if now.get("device") == then.get("device") == "cuda" else set())
     keys = sorted((then.keys() | now.keys()) - ignored)
     return [
-        f"{k}: {then.get(k, 'unknown')} there, {now.get(k, 'unknown')} here" for k in keys if then.get(k) != now.get(k)
+        f"{k}: {then.get(k) or 'unknown'} there, {now.get(k) or 'unknown'} here"
+        + (f" ({_WORDS[k]})" if k in _WORDS else "")
+        for k in keys
+        if then.get(k) != now.get(k)
     ]
 
 

@@ -18,7 +18,7 @@ class SequenceSource:
     """A list of batches, or anything else with a length and an index. See `data.Source`."""
 
     batch_size = None
-    looks_ahead = True
+    ends_early = False
     caveat = ""
 
     def __init__(self, batches: Any) -> None:
@@ -38,6 +38,9 @@ class SequenceSource:
         """See `data.Source`."""
         return batch
 
+    def drawn(self, batch: int) -> None:
+        """See `data.Source`."""
+
     def state(self) -> None:
         """Nothing: the position says all."""
 
@@ -55,29 +58,28 @@ class _LivePass:
     last: Any = field(default=None, repr=False)
 
 
+_READ_AGAIN = "the loader cannot jump: what was used is read again and thrown away, the same only if the loader itself is repeatable"
+
+
 class IterableSource:
     """Any iterable of batches. It is seeded at the start of each epoch and read on; on resume what was used is read and thrown away,
-    or, with `keeps_state`, its own `load_state_dict` jumps there. See `data.Source`.
+    or, with a `keeper` (the loader itself or its dataset), that one's `load_state_dict` jumps there. See `data.Source`.
     """
 
     batch_size = None
     draws = True
 
-    def __init__(self, loader: Any, seed: int, *, keeps_state: bool = False) -> None:
+    def __init__(self, loader: Any, seed: int, *, keeper: Any = None, caveat: str = _READ_AGAIN) -> None:
         self._loader = loader
         self._seed = seed
-        self._keeps_state = keeps_state
+        self._keeper = keeper
+        self.ends_early = keeper is not None and keeper is not loader
         self._live: _LivePass | None = None
         self._loaded: Any = None
         self._once = isinstance(loader, Iterator)
         self._used = False
         self.batches = None
-        self.looks_ahead = not keeps_state
-        self.caveat = (
-            "the loader restored its own position; its augmentation may differ"
-            if keeps_state
-            else "the loader cannot jump: what was used is read again and thrown away, the same only if the loader itself is repeatable"
-        )
+        self.caveat = caveat
 
     def fingerprint(self) -> dict[str, Any]:
         """Types, and the dataset behind it where there is one."""
@@ -94,13 +96,16 @@ class IterableSource:
     def next_keys(self, epoch: int, batch: int) -> None:
         """Never known in advance."""
 
+    def drawn(self, batch: int) -> None:
+        """Never known at all."""
+
     def state(self) -> Any:
         """The loader's own, in the middle of an epoch."""
-        return self._loader.state_dict() if self._keeps_state and self._live is not None else None
+        return self._keeper.state_dict() if self._keeper is not None and self._live is not None else None
 
     def load_state(self, state: Any) -> None:
         """For the next `open`."""
-        self._loaded = state if self._keeps_state else None
+        self._loaded = state if self._keeper is not None else None
         self._live = None
 
     def _begin(self, epoch: int, start: int) -> _LivePass:
@@ -112,7 +117,7 @@ class IterableSource:
         self._used = True
         loaded, self._loaded = self._loaded, None
         if loaded is not None and start:
-            self._loader.load_state_dict(loaded)
+            self._keeper.load_state_dict(loaded)
             return _LivePass(epoch, iter(self._loader), start)
         for owner in (self._loader, getattr(self._loader, "sampler", None), getattr(self._loader, "dataset", None)):
             if callable(set_epoch := getattr(owner, "set_epoch", None)):

@@ -5,15 +5,16 @@ The iterators that a user sees are `steps_pass` and `epochs_pass`; the data come
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from batonpass.core.errors import UsageError
 from batonpass.core.training.attached import Attached
 from batonpass.core.training.data import Source, open_source
 from batonpass.core.training.early import close_body, leave_tail, reopen_tail
 from batonpass.core.training.epochs_pass import EpochsPass
+from batonpass.core.training.loop_host import LoopHost
 from batonpass.core.training.position import Position
-from batonpass.core.training.proof import data_doubts, next_digest
+from batonpass.core.training.proof import OTHER_DRAW, data_doubts, data_verdict, next_digest
 from batonpass.core.training.read import Loaded
 from batonpass.core.training.restore import loader_state
 from batonpass.core.training.rng import restore_rng
@@ -22,24 +23,6 @@ from batonpass.core.training.steps_pass import StepsPass
 from batonpass.core.training.witness import Witness
 
 _SOURCES_KEPT = 4
-
-
-class LoopHost(Protocol):
-    """Who owns the loop. Everything is called on the training thread."""
-
-    def on_enter(self) -> None:
-        """A loop is entered: the lease is taken back, or the error says why not."""
-
-    def on_boundary(self) -> None:
-        """Nothing is half done: the only place where a snapshot may be taken. After each step, and where an epoch begins or the last
-        one has ended, so that what an epoch's tail did can be saved.
-        """
-
-    def say(self, line: str) -> None:
-        """Tell the user."""
-
-    def restore_last(self) -> bool:
-        """Bring the last checkpoint back (objects and this loop); False if there is none."""
 
 
 class TrainingLoop:
@@ -69,12 +52,16 @@ class TrainingLoop:
         """How often a flat loop has ended at the goal, or began there."""
         self._sources: list[tuple[Any, Source]] = []
         self._source: Source | None = None
+        self._fed_by: StepsPass | None = None  # it knows what it fetched ahead
         self._fingerprint: dict[str, Any] = {}
         self._restored: dict[str, Any] | None = None
         self._loader_state: Any = None
+        self._last: str | None = None
         self._streams: Any = None
         self.restored = False
         """The loop continues from a checkpoint."""
+        self.data_seen: str | None = None
+        """After a restore, once the data was compared: "same", "other", or "" where it cannot be told in advance."""
 
     # What a user may ask
 
@@ -133,7 +120,7 @@ class TrainingLoop:
             leave_tail(self)
         elif self.body_open:
             close_body(self, "again")
-        self.steps_pass = StepsPass(self, self._source_of(loader), accumulate, nested=nested)
+        self.steps_pass = self._fed_by = StepsPass(self, self._source_of(loader), accumulate, nested=nested)
         return self.steps_pass
 
     def epochs(self, count: int) -> EpochsPass:
@@ -166,12 +153,13 @@ class TrainingLoop:
                 "batch_size": self._source.batch_size,
                 "fingerprint": self._fingerprint,
                 "next": next_digest(self.now, self._source),
+                "last": self._source.drawn(self.now.batch - 1),
             }
         return found
 
     def loader_state(self) -> Any:
         """What the loader itself wants stored beside the position, or None."""
-        return self._source.state() if self._source is not None and self.now.batch else None
+        return self._fed_by.loader_state() if self._fed_by is not None and self.now.batch else None
 
     def restore(self, loaded: Loaded) -> None:
         """Continue from a checkpoint whose objects have been restored. The random streams are put back once more right before the
@@ -184,10 +172,10 @@ class TrainingLoop:
         self._loader_state = loader_state(loaded)
         rng = loaded.trainer.get("rng")
         self._streams = None if rng is None else loaded.decode(rng, copies=True)
-        self.restored = True
+        self.restored, self.data_seen = True, None
         self.body_open = self.in_tail = False
         self.doubts = [str(d) for d in data.get("doubts", [])]
-        self._source = None
+        self._source = self._fed_by = None
         self.witness.drop_gradients()  # those of a body that was cut belong to no step
         if seed != self.now.seed:
             self._sources.clear()
@@ -225,10 +213,23 @@ class TrainingLoop:
             return
         source.load_state(self._loader_state)
         self._loader_state = None
-        for doubt in data_doubts(known, self.now, source, self._fingerprint):
+        doubts = data_doubts(known, self.now, source, self._fingerprint)
+        self.data_seen = data_verdict(known, self.now, source, doubts)
+        self._last = known.get("last") if self.now.batch else None
+        for doubt in doubts:
             self.doubt(doubt)
         if source.caveat and self.now.batch:
             self.doubt(source.caveat)
+
+    def check_drawn(self) -> None:
+        """The first batch after a restore is here: see whether a sampler of the user's own has drawn the same batches before it."""
+        expected, self._last = self._last, None
+        drawn = self._source.drawn(self.now.batch - 1) if self._source is not None and expected is not None else None
+        if drawn is None or self.data_seen == "other":
+            return
+        self.data_seen = "same" if drawn == expected else "other"
+        if drawn != expected:
+            self.doubt(OTHER_DRAW)
 
     def doubt(self, reason: str) -> None:
         """Something is not exact: say it and keep it for the label."""

@@ -10,11 +10,15 @@ import torch
 from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler, SubsetRandomSampler, WeightedRandomSampler
 from torch.utils.data.distributed import DistributedSampler
 
+from batonpass.core.training.fingerprint import digest_keys
 from batonpass.core.training.rng import held_streams
 from batonpass.core.training.seeds import derive, permutation
 
 Keys = Any
 """A list of dataset keys (a batch), or one key where the loader does not batch."""
+
+_REMEMBERED = 4096
+"""Batches whose hashes are kept: more than any loader draws ahead."""
 
 
 class Order(Protocol):
@@ -29,6 +33,9 @@ class Order(Protocol):
 
     def keys(self, epoch: int, batch: int) -> Keys | None:
         """One batch without touching any iteration; None where that is not possible."""
+
+    def drawn(self, batch: int) -> str | None:
+        """A hash of the keys of a batch that the latest iteration has drawn; None where `keys` knows them anyway, or none is known."""
 
 
 class IndexedOrder:
@@ -56,6 +63,9 @@ class IndexedOrder:
         indices = list(range(first, last)) if self._seed is None else self._permutation(epoch)[first:last].tolist()
         return indices[0] if self._single else indices
 
+    def drawn(self, batch: int) -> None:
+        """See Order."""
+
     def _permutation(self, epoch: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         if epoch not in self._permutations:
             assert self._seed is not None
@@ -71,6 +81,7 @@ class DrawnOrder:
     def __init__(self, sampler: Any, seed: int) -> None:
         self._sampler = sampler
         self._seed = seed
+        self._drawn: dict[int, str] = {}
         self.batches = len(sampler) if _tells_its_length(sampler) else None
 
     def iterate(self, epoch: int, start: int) -> Iterator[Keys]:
@@ -83,18 +94,25 @@ class DrawnOrder:
                     generator.manual_seed(derive(self._seed, "generator", epoch))
             drawn = iter(self._sampler)
         batch = 0
+        self._drawn = digests = {}
         while True:
             with held_streams(derive(self._seed, "sampler", epoch, batch)):
                 try:
                     keys = next(drawn)
                 except StopIteration:
                     return
+            digests[batch] = digest_keys(keys)
+            digests.pop(batch - _REMEMBERED, None)
             if batch >= start:
                 yield keys
             batch += 1
 
     def keys(self, epoch: int, batch: int) -> None:
         """Never known in advance."""
+
+    def drawn(self, batch: int) -> str | None:
+        """See Order."""
+        return self._drawn.get(batch)
 
 
 def order_of(batch_sampler: Any, sampler: Any, seed: int) -> Order:

@@ -17,8 +17,8 @@ from batonpass.core.training.seeds import derive
 class RebuiltLoader:
     """See `data.Source`. Order and augmentation are functions of (seed, epoch, index), for any number of workers."""
 
+    ends_early = False
     caveat = ""
-    looks_ahead = True
 
     def __init__(self, loader: DataLoader[Any], seed: int) -> None:
         self._seed = seed
@@ -48,6 +48,10 @@ class RebuiltLoader:
     def next_keys(self, epoch: int, batch: int) -> Any | None:
         """See `data.Source`."""
         return self._order.keys(epoch, batch)
+
+    def drawn(self, batch: int) -> str | None:
+        """See `data.Source`."""
+        return self._order.drawn(batch)
 
     def state(self) -> None:
         """Nothing: the position says all."""

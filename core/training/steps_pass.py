@@ -5,6 +5,7 @@ It is an object, not a generator: asking for the next batch is what tells that a
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,7 +35,8 @@ class StepsPass:
         self._nested = nested
         self._iterator: Iterator[Any] | None = None
         self._ahead: Any = _END
-        self._looks_ahead = source.batches is None and source.looks_ahead and accumulate > 1
+        self._looks_ahead = source.batches is None and (accumulate > 1 or source.ends_early)
+        self._state_before: Any = None
         self._ended = False
         self._gave = False
         self._streams: Streams | None = None
@@ -89,6 +91,10 @@ class StepsPass:
         loop.fetching = False
         loop.body_open = self._gave = True
         return batch
+
+    def loader_state(self) -> Any:
+        """The loader's own state, without the batch that was fetched ahead."""
+        return self._state_before if self._looks_ahead else self._source.state()
 
     def count_body(self) -> None:
         """The open body is finished. A step is `accumulate` of them, or what is left at the end of an epoch."""
@@ -152,12 +158,14 @@ class StepsPass:
             self._iterator = self._source.open(now.epoch, now.batch)
         if self._looks_ahead:
             self._ahead = self._draw(now.batch)
+            self._state_before = None
 
     def _next_batch(self) -> Any:
         loop = self._loop
         if self._looks_ahead:
             batch = self._ahead
             if batch is not _END:
+                self._state_before = copy.deepcopy(self._source.state())
                 self._ahead = self._draw(loop.now.batch + 1)
         else:
             batch = self._draw(loop.now.batch)
@@ -181,6 +189,7 @@ class StepsPass:
     def _hand_out(self) -> None:
         loop, now = self._loop, self._loop.now
         streams, self._streams = self._streams, None
+        loop.check_drawn()
         moved = loop.put_streams_back()
         loop.witness.begin(read_streams() if moved or streams is None else streams)
         left = None if self._source.batches is None else self._source.batches - now.batch

@@ -67,6 +67,7 @@ def status_card(
     branch: str | None = None,
     sending: str = "",
     saves: str = "",
+    resume: str = "",
     problems: Sequence[str] = (),
     acceptable_s: float = 60.0,
 ) -> Card:
@@ -91,6 +92,8 @@ def status_card(
         rows.append(("On the store", f"step {durable_step:,}{_ago(durable_age_s)}: {state}"))
     if sending:
         rows.append(("On its way", sending))
+    if resume:
+        rows.append(("Resume", resume))
     if steps_at_risk:
         rows.append(("At risk", _work(steps_at_risk, seconds_at_risk)))
     if saves:

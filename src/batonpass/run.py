@@ -27,7 +27,7 @@ from batonpass.status import RunStatus, describe
 from batonpass.sync.active import ActiveSession
 from batonpass.sync.joining import Joined
 from batonpass.sync.machine import machine_age_s
-from batonpass.words import farewell, welcome
+from batonpass.words import confirmation, farewell, welcome
 
 FIRST_SAVE_S = 10.0
 """How long `attach` waits for the starting point of a new run to reach the store."""
@@ -249,7 +249,7 @@ class Run:
         else:
             self.leave(*endings.describe(error))
 
-    # What the loop tells (core.training.loop.LoopHost)
+    # What the loop tells (core.training.loop_host.LoopHost)
 
     def on_enter(self) -> None:
         """The loop is entered: hold the run again if the stop button had let go of it."""
@@ -268,7 +268,7 @@ class Run:
         if self._mark is not None:
             self._trained_s += now - self._mark
         self._mark = now
-        self._note_doubts()
+        self._note_findings()
         saver = self._saver
         if saver is not None and (self._save_asked or saver.due) and saver.take():
             self._save_asked = False
@@ -369,15 +369,23 @@ class Run:
         self._loop.restore(loaded)
         return report
 
-    def _note_doubts(self) -> None:
-        """What the loop found after the restore makes the resume PARTIAL, in the session's file too."""
+    def _note_findings(self) -> None:
+        """What the loop found after the restore: doubts make the resume PARTIAL, in the session's file too; data that was compared
+        confirms it, and lets the steps that run again be compared.
+        """
+        seen, doubts = self._loop.data_seen, self._loop.doubts
+        if seen is None and not doubts:
+            return
         writer = self._active.joined.writer
         record = writer.record.resumed_from
-        if record is None or not self._loop.doubts:
+        if record is None:
             return
-        found = tuple(doubt for doubt in self._loop.doubts if doubt not in record.missing)
+        found = tuple(doubt for doubt in doubts if doubt not in record.missing)
         if found:
-            writer.change(resumed_from=replace(record, label="PARTIAL", missing=(*record.missing, *found)))
+            record = replace(record, label="PARTIAL", missing=(*record.missing, *found))
+            writer.change(resumed_from=record)
+        if seen is not None and self._active.replay.begin(seen) and seen != "other":
+            self._say(confirmation(record, seen=bool(seen)))
 
     def _begin_new_leg(self) -> None:
         if self._saver is not None:

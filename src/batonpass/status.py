@@ -8,6 +8,7 @@ from batonpass.card import Card, status_card
 from batonpass.core.amounts import duration
 from batonpass.core.interval import Interval
 from batonpass.core.progress import read_moving
+from batonpass.core.resumption import is_defect, resume_words
 from batonpass.sync.active import SessionStatus
 
 
@@ -34,6 +35,8 @@ class RunStatus:
     """What is on its way to the store now, how fast and how long still; empty when nothing is."""
     saves: str
     """How often it is saved, and why so; empty before `attach`."""
+    resume: str
+    """How the resume went, and what of it is proven; empty where nothing was resumed."""
     problems: tuple[str, ...]
     """What does not work at the moment, with what to do, one sentence each."""
 
@@ -52,6 +55,7 @@ class RunStatus:
             branch=self.branch,
             sending=self.sending,
             saves=self.saves,
+            resume=self.resume,
             problems=self.problems,
         )
 
@@ -76,6 +80,9 @@ def describe(
         problems.append(
             f"two machines wrote one file of this run on the mounted Drive ({copies}): see `batonpass doctor`"
         )
+    resume = resume_words(status.resumed, status.proof) if status.resumed else ""
+    if is_defect(status.resumed, status.proof):
+        problems.append(f"resume {resume}")
     for lane in ("blobs", "beat"):
         state = status.lanes[lane]
         if not state["ok"] and not any(state["error"] in problem for problem in problems):
@@ -101,5 +108,6 @@ def describe(
         branch=status.branch,
         sending=read_moving(status.lanes.get("sending")).words,
         saves=f"every {duration(interval.every_s)}: {interval.because}" if interval is not None else "",
+        resume=resume,
         problems=tuple(problems),
     )

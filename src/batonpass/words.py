@@ -19,7 +19,16 @@ def welcome(record: ResumeRecord, loss: Loss, *, goal_steps: int | None) -> str:
         )
     lines += [f"  passed over: {reason}" for reason in record.skipped]
     lines.append(f"  resume: {record.label}" + ("" if not record.missing else ": " + "; ".join(record.missing)))
+    if record.label != "PARTIAL":
+        lines.append("  so far: whether the data is the same is seen at the first batch")
     return "\n".join(lines)
+
+
+def confirmation(record: ResumeRecord, *, seen: bool) -> str:
+    """What is said once the data was compared and no doubt is left; `seen` where the next batch's samples could be known in advance."""
+    if not seen:
+        return f"batonpass: {record.label}: the dataset is the same; which samples come next cannot be told in advance with this loader"
+    return f"batonpass: {record.label}: the next batch holds the samples that it would have held"
 
 
 def _lost(record: ResumeRecord, loss: Loss) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from batonpass.core.lineage import Role
+from batonpass.core.metrics.resume_check import ResumeCheck, check_resumes
 from batonpass.streamlit_app.components.curves_chart import Look, curves_option
 from batonpass.streamlit_app.components.gpus import gpu_name
 from batonpass.streamlit_app.components.page import Page, say_broken
@@ -73,12 +75,25 @@ def _chart(page: Page, run: RunStory, curves: RunCurves, look: Look) -> None:
     ghosts = sum(len(curves.series[m].ghosts) for m in look.metrics)
     if ghosts and look.ghosts:
         words.append(f"Faded and dashed: {plural(ghosts, 'value')} of steps that were run again, or of a branch.")
+        checks = check_resumes(curves.legs, {m: curves.series[m] for m in look.metrics})
+        words += [repeated(found) for m in look.metrics if (found := [c for c in checks if c.metric == m])]
     for metric in look.metrics:
         bad = count_not_finite(curves.series[metric])
         if bad:
             words.append(f"{escaped(metric, limit=40)} has {plural(bad, 'value')} that are not numbers, drawn as gaps.")
     words.append("Hold Ctrl and scroll to zoom.")
     st.caption(" ".join(words))
+
+
+def repeated(checks: Sequence[ResumeCheck]) -> str:
+    """What came out where one metric's steps were run again, over all resumes."""
+    name, steps = escaped(checks[0].metric, limit=40), plural(sum(c.compared for c in checks), "step")
+    bad = [c for c in checks if c.first_step is not None]
+    if not bad:
+        return f"{name}: {steps} run again, bit for bit the same."
+    one = min(bad, key=lambda c: c.first_step or 0)
+    first = f"first at step {count(one.first_step or 0)}, {one.before:.6g} then and {one.after:.6g} now"
+    return f"{name}: {steps} run again, {count(sum(c.different for c in bad))} of them with another value ({first})."
 
 
 def _alt(run: RunStory, curves: RunCurves, look: Look) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from batonpass.core.lineage import Leg, Role, legs
+from batonpass.core.resumption import proof_words
 from batonpass.core.states import Word, session_state
 from batonpass.streamlit_app.components.gpus import gpu_name, place
 from batonpass.streamlit_app.components.page import Page
@@ -35,6 +36,9 @@ def show_sessions(page: Page, run: RunStory) -> None:
                 "Steps": f"{count(leg.began_step)} to {count(s.step)}",
                 "Role": _ROLES[leg.role] + (f": {plain(s.branch, limit=60)}" if s.branch else ""),
                 "Resume": (s.resumed_from.label or "not finished") if s.resumed_from else "began here",
+                "Proof": plain(proof_words(s.resumed_from, s.resume_proof), limit=200)
+                if s.resumed_from and s.resumed_from.label
+                else "",
                 "How it stands": _stands(
                     session_state(s, age_s, mount=page.mount, arrived=run.files.arrived).word, leg
                 ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from batonpass.core.amounts import duration, size
 from batonpass.core.lineage import Candidate, resume_candidates, work_at_risk
 from batonpass.core.model import Session
 from batonpass.core.owners import bytes_by_owner
+from batonpass.core.resumption import resume_words
 from batonpass.core.states import State, run_state, session_state
 from batonpass.core.storage import Store
 from batonpass.sync.commands.opening import add_json, add_run, open_run
@@ -55,6 +57,11 @@ def _show(
     show(f"  step {_step(files):,}{goal}, {len(files.sessions)} sessions")
     show(f"  {_safe_line(safe, now)}")
     holder = files.session(files.head.holder or "")
+    newest = holder or (files.sessions[-1] if files.sessions else None)
+    if newest is not None and newest.session.resumed_from is not None:
+        show(
+            f"  resumed: {resume_words(newest.session.resumed_from, newest.session.resume_proof) or 'the restore has not finished'}"
+        )
     if holder is not None:
         risk = work_at_risk(holder.session, arrived=files.arrived)
         show(f"  at risk: {risk.steps:,} steps, {duration(risk.seconds)} of training")
@@ -151,6 +158,7 @@ def _tree(
                 "heard_s_ago": round(ages[s.session.id], 3),
                 "branch": s.session.branch,
                 "resumed_from": s.session.resumed_from.checkpoint if s.session.resumed_from else None,
+                "resume": _resume(s.session),
                 "checkpoints": len(s.session.checkpoints),
             }
             for s in files.sessions
@@ -159,6 +167,15 @@ def _tree(
         "bytes_by_owner": bytes_by_owner(s.session for s in files.sessions),
         "broken": list(files.broken),
     }
+
+
+def _resume(session: Session) -> dict[str, Any] | None:
+    record = session.resumed_from
+    if record is None:
+        return None
+    proof = asdict(session.resume_proof) if session.resume_proof else None
+    words = resume_words(record, session.resume_proof)
+    return {"label": record.label, "missing": list(record.missing), "step": record.step, "proof": proof, "words": words}
 
 
 def _checkpoint(candidate: Candidate) -> dict[str, Any]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import random
+import re
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, get_worker_info, random_split
+from training.parts import Remembering
 from training.relay import Augmented, Session, flat, legacy, make_loader
 
 from batonpass.core.errors import FormatError, UsageError
 from batonpass.core.training.data import open_source
+from batonpass.core.training.data_words import describe_differences
 from batonpass.core.training.fingerprint import fingerprint, fingerprint_differences
 from batonpass.core.training.order import IndexedOrder
 from batonpass.core.training.position import Position, remaining_bodies
@@ -118,10 +122,18 @@ def split_without_seed() -> DataLoader:
 @pytest.mark.parametrize(
     ("first", "second", "words"),
     [
-        (split_without_seed, split_without_seed, "indices"),
+        (split_without_seed, split_without_seed, "split differently"),
         (make_loader, lambda: make_loader(batch_size=5), "batches of 4 samples then, 5 now"),
-        (make_loader, lambda: make_loader(shuffle=False), "sampler"),
-        (make_loader, lambda: DataLoader(Subset(Augmented(), range(28)), batch_size=4, shuffle=True), "type"),
+        (
+            make_loader,
+            lambda: make_loader(shuffle=False),
+            "drawn by SequentialSampler now and were drawn by RandomSampler",
+        ),
+        (
+            make_loader,
+            lambda: DataLoader(Subset(Augmented(), range(28)), batch_size=4, shuffle=True),
+            "from a Subset now",
+        ),
     ],
     ids=["random_split", "batch size", "sampler", "subset"],
 )
@@ -129,6 +141,23 @@ def test_other_data_is_noticed_and_makes_the_resume_partial(tmp_path, first, sec
     run = resumed(tmp_path, first(), second())
     assert any(words in d for d in run.loop.doubts), run.loop.doubts
     assert any("PARTIAL" in line for line in run.lines)
+
+
+def test_nobody_is_shown_a_hash(tmp_path):
+    doubts = " ".join(resumed(tmp_path, split_without_seed(), split_without_seed()).loop.doubts)
+    assert "random_split without a seed?" in doubts
+    assert "manual_seed" in doubts, "what to do about it"
+    assert not re.search(r"[0-9a-f]{16}", doubts)
+
+
+def test_other_values_and_another_length_are_said_apart():
+    few, many = TensorDataset(torch.zeros(4)), TensorDataset(torch.zeros(5))
+    (length,) = describe_differences(fingerprint_differences(fingerprint(few), fingerprint(many)))
+    assert "5 samples now and had 4 samples before" in length
+    (values,) = describe_differences(
+        fingerprint_differences(fingerprint(few), fingerprint(TensorDataset(torch.ones(4))))
+    )
+    assert "other values" in values
 
 
 def test_the_same_data_raises_no_doubt(tmp_path):
@@ -171,3 +200,38 @@ def test_the_remaining_bodies_are_those_that_a_walk_counts(batches, accumulate, 
 def test_a_position_that_is_none_is_refused(broken):
     with pytest.raises(FormatError):
         Position.from_json(broken)
+
+
+def test_a_streamed_data_set_that_forgets_its_shuffle_buffer_is_not_called_exact():
+    streamed = type("IterableDataset", (Remembering,), {"__module__": "datasets.iterable_dataset"})
+    assert "shuffle buffer" in open_source(DataLoader(streamed(), batch_size=4), 7).caveat
+    assert not open_source(DataLoader(Remembering(), batch_size=4), 7).caveat
+    assert "read again" in open_source(DataLoader(Remembering(), batch_size=4, num_workers=1), 7).caveat
+
+
+class Files(Dataset):
+    """Reads the files of a list, as people write it."""
+
+    def __init__(self, files: list) -> None:
+        self.files = files
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+def test_files_listed_in_another_order_are_noticed_and_another_folder_is_not():
+    there = fingerprint(Files(["/content/a.png", "/content/b.png"]))
+    assert not fingerprint_differences(there, fingerprint(Files([Path("/kaggle/a.png"), Path("/kaggle/b.png")])))
+    (words,) = describe_differences(fingerprint_differences(there, fingerprint(Files(["/x/b.png", "/x/a.png"]))))
+    assert "another order" in words
+    assert "sorted" in words
+
+
+def test_a_list_of_anything_else_is_left_alone():
+    assert "files" not in fingerprint(Files([torch.zeros(1)]))
+
+
+def test_what_an_older_release_did_not_look_at_is_no_difference():
+    now = fingerprint(Files(["a"]))
+    older = {k: v for k, v in now.items() if k != "files"}
+    assert not fingerprint_differences(older, now)
