@@ -10,8 +10,10 @@ from torch.utils.data import DataLoader, default_collate
 
 from batonpass.core.training.fingerprint import fingerprint
 from batonpass.core.training.order import Order, order_of
+from batonpass.core.training.ranks import here
 from batonpass.core.training.seeded_dataset import SeededDataset, WorkerStart, is_pure
 from batonpass.core.training.seeds import derive
+from batonpass.core.training.split import order_seed
 
 
 class RebuiltLoader:
@@ -23,7 +25,7 @@ class RebuiltLoader:
     def __init__(self, loader: DataLoader[Any], seed: int) -> None:
         self._seed = seed
         self._original = loader
-        self._order = order_of(loader.batch_sampler, loader.sampler, seed)
+        self._order = order_of(loader.batch_sampler, loader.sampler, order_seed(loader, seed, here().rank))
         pure = is_pure(loader.dataset) and loader.collate_fn is default_collate
         self._feed = _Feed(self._order, batched=loader.batch_sampler is not None, with_epoch=not pure)
         self._generator = torch.Generator()
@@ -31,7 +33,8 @@ class RebuiltLoader:
         self._loader = _rebuild(loader, dataset, self._feed, self._generator)
         self.draws = not pure and loader.num_workers == 0
         self.batches = self._order.batches
-        self.batch_size = getattr(loader.batch_sampler, "batch_size", None) or loader.batch_size
+        own_size = getattr(loader.batch_sampler, "batch_size", None) or loader.batch_size
+        self.batch_size = own_size and own_size * self._order.parts
 
     def fingerprint(self) -> dict[str, Any]:
         """The dataset's, and which sampler orders it."""
