@@ -253,8 +253,8 @@ class TrainingLoop:
         self.now.batch, again = divmod(self.now.batch * then, size)
         self._restored = {**known, "batch_size": size, "next": None}
         self.doubt(
-            f"not the same data: batches of {then} samples then, {size} now"
-            + (f"; {again} samples come again" if again else "")
+            f"batches of {then} samples then, {size} now: going on at the same sample"
+            + (f" but {again}, which come again" if again else "")
         )
 
     def _source_of(self, loader: Any) -> Source:

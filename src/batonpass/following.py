@@ -5,6 +5,7 @@ what the lead says (`leading`) and prints nothing.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import batonpass.core.errors as known
@@ -166,7 +167,10 @@ class Follower(Run):
         self._channel.answers(self._own())
         parts = json.loads(self._channel.message())
         if parts:
-            make_whole(self._attached, parts)
+            with suppress(
+                Exception
+            ):  # the lead meets the same in the same place, and shows it as the reason why the save failed
+                make_whole(self._attached, parts)
 
     def _own(self) -> bytes:
         try:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from batonpass.run import Run
 
 P = ParamSpec("P")
-_following: list[Run] = []
-"""The run that this process follows, if it does."""
+_following: dict[tuple[str, str], Run] = {}
+"""(name, store) -> the run that this process follows, as the lead has it open."""
 
 
 def on_every_rank(start: Callable[P, Run]) -> Callable[P, Run]:
@@ -27,7 +27,9 @@ def on_every_rank(start: Callable[P, Run]) -> Callable[P, Run]:
         if world.size == 1:
             return start(*args, **kwargs)
         channel = Channel(world)
-        return _lead(channel, lambda: start(*args, **kwargs)) if channel.leads else _follow(channel)
+        if channel.leads:
+            return _lead(channel, lambda: start(*args, **kwargs))
+        return _follow(channel, (str(args[0] if args else kwargs.get("name")), str(kwargs.get("store"))))
 
     return started
 
@@ -43,10 +45,11 @@ def _lead(channel: Channel, start: Callable[[], Run]) -> Run:
     return run
 
 
-def _follow(channel: Channel) -> Run:
+def _follow(channel: Channel, key: tuple[str, str]) -> Run:
     from batonpass.following import Follower  # noqa: PLC0415  # as above
 
-    for before in _following:
+    before = _following.pop(key, None)
+    if before is not None:
         before.finish()  # as the lead's `start` does
-    _following[:] = [Follower(channel)]
-    return _following[0]
+    _following[key] = Follower(channel)
+    return _following[key]
