@@ -25,7 +25,11 @@ class RebuiltLoader:
     def __init__(self, loader: DataLoader[Any], seed: int) -> None:
         self._seed = seed
         self._original = loader
-        self._order = order_of(loader.batch_sampler, loader.sampler, order_seed(loader, seed, here().rank))
+        rank = here().rank
+        self._order = order_of(loader.batch_sampler, loader.sampler, order_seed(loader, seed, rank))
+        self._workers_seed = (
+            derive(seed, "rank", rank) if rank else seed
+        )  # what is drawn for a batch as a whole differs by process
         pure = is_pure(loader.dataset) and loader.collate_fn is default_collate
         self._feed = _Feed(self._order, batched=loader.batch_sampler is not None, with_epoch=not pure)
         self._generator = torch.Generator()
@@ -45,7 +49,7 @@ class RebuiltLoader:
     def open(self, epoch: int, start: int) -> Iterator[Any]:
         """See `data.Source`."""
         self._feed.epoch, self._feed.start = epoch, start
-        self._generator.manual_seed(derive(self._seed, "workers", epoch))
+        self._generator.manual_seed(derive(self._workers_seed, "workers", epoch))
         return iter(self._loader)
 
     def next_keys(self, epoch: int, batch: int) -> Any | None:
