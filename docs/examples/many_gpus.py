@@ -51,9 +51,10 @@ def train(store: str, *, shard: bool, dropout: float = 0.2) -> None:
     )
     model = make_model(device, shard=shard, dropout=dropout)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    loader = make_loader()
     run = bp.start("many-gpus", store=store, goal_steps=40)
     run.attach(model=model, optimizer=optimizer)
-    for x, y in run.steps(make_loader()):
+    for x, y in run.steps(loader):
         loss = nn.functional.mse_loss(model(x.to(device)), y.to(device))
         optimizer.zero_grad()
         loss.backward()

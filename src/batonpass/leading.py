@@ -85,7 +85,8 @@ class Lead:
         self._left = 1
         self._owes = ""
         """What the others wait for in a save that is under way: "question", "parts" or nothing."""
-        self._gone = False
+        self._gone: RankLostError | None = None
+        self._told_so = False
 
     @property
     def company(self) -> Company:
@@ -95,7 +96,7 @@ class Lead:
     def boundary(self, take: Take, *, wanted: bool) -> bool:
         """See `Team`."""
         self._left -= 1
-        if self._left > 0 or self._gone:
+        if self._left > 0 or self._gone is not None:
             return False
         if wanted:
             return self.save(take)
@@ -107,7 +108,7 @@ class Lead:
         """See `Team`. The others are always brought to the end of what was begun, also where nothing was taken."""
         self._left = self._pace.again()
         self._talk(lambda: self._channel.number(SAVE))
-        if self._gone:
+        if self._gone is not None:
             return False
         self._owes = "question"
         try:
@@ -118,6 +119,7 @@ class Lead:
             if self._owes:
                 self._talk(lambda: self._channel.message(b"[]"))
             self._owes = ""
+            self._say_gone()
 
     def others(self, position: dict[str, Any]) -> list[dict[str, Any]]:
         """See `snapshot.Company`. CheckpointError where one of them is elsewhere, RankLostError where one is gone."""
@@ -170,18 +172,23 @@ class Lead:
     def _said(self, talk: Callable[[], Any]) -> Any:
         try:
             return talk()
-        except RankLostError:
-            self._gone, self._owes = True, ""
+        except RankLostError as error:
+            self._gone = RankLostError(error.message, hint=error.hint)  # without the frames that `error` holds
+            self._owes = ""
             raise
 
     def _talk(self, talk: Callable[[], Any]) -> None:
-        if self._gone:
-            return
-        try:
-            self._said(talk)
-        except RankLostError as error:
+        if self._gone is None:
+            with suppress(RankLostError):
+                self._said(talk)
+            self._say_gone()
+
+    def _say_gone(self) -> None:
+        if self._gone is not None and not self._told_so:
+            self._told_so = True
             self._say(
-                f"batonpass: nothing more is saved here: {error.message}; the last checkpoint stays as it is\n  {error.hint}"
+                f"batonpass: NOTHING MORE IS SAVED in this session: {self._gone.message}; earlier checkpoints stay as they are\n"
+                f"  what to do: {self._gone.hint}"
             )
 
 

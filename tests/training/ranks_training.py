@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import batonpass as bp
 from batonpass import following, run
+from batonpass.core.training import ranks
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "examples" / "many_gpus.py"
 STORE = Path(sys.argv[1])
@@ -62,12 +63,11 @@ class Watched(run.Run):
         if self.step == PLAN.get("save_at"):
             self.save()
         if self.step == PLAN.get("die_at"):
-            if PLAN["die"] == "save":
-                self.save()
-            else:
-                assert self._saver.wait(30)
-                assert self._active.service.drain(30)
+            assert self._saver.wait(30)
+            assert self._active.service.drain(30)
+            if PLAN["die"] == "body":
                 die("body")
+            self.save()
 
 
 def deadly(capture_own: Any) -> Any:
@@ -92,6 +92,11 @@ def forgetful(receive: Any) -> Any:
     return received
 
 
+def deaf(follower: Any) -> None:
+    """One of the others: it trains on, and never gives what a save needs of it."""
+    follower._gone = True
+
+
 def main() -> None:
     spec = importlib.util.spec_from_file_location("many_gpus", EXAMPLE)
     example = importlib.util.module_from_spec(spec)
@@ -100,6 +105,9 @@ def main() -> None:
     run.Run = Watched
     if PLAN.get("die") == "save":
         following.capture_own = deadly(following.capture_own)
+    if PLAN.get("deaf"):
+        ranks.Channel.__init__.__kwdefaults__["answer_s"] = 1.0
+        following.Follower._contribute = deaf
     if PLAN.get("forget"):
         following.receive_checkpoint = forgetful(following.receive_checkpoint)
     if PLAN.get("start"):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -92,6 +93,10 @@ def state(checkpoint: Path) -> dict[str, bytes]:
     return {f"{file}: {k}": v.numpy().tobytes() for file, tensors in files.items() for k, v in tensors.items()}
 
 
+def step_of(checkpoint: Path) -> int:
+    return json.loads((checkpoint / "manifest.json").read_text())["step"]
+
+
 def shapes(checkpoint: Path) -> dict[str, Any]:
     tensors = json.loads((checkpoint / "manifest.json").read_text())["tensors"]
     return {f"{t['file']}: {t['name']}": (t["dtype"], t["shape"]) for t in tensors if not t["file"].startswith("r")}
@@ -127,6 +132,15 @@ def killed_in_shards(tmp_path_factory) -> Place:
     assert place.train(KILLED | {"shard": True}) != 0
     assert place.noted("died-body", 0)
     return place
+
+
+def test_what_the_docs_quote_stands_in_the_example():
+    page = (EXAMPLE.parents[1] / "CHECKPOINTS.md").read_text()
+    (quoted,) = re.findall(r"```python\n(distributed\.init.*?)```", page, re.DOTALL)
+    lines = [line.split("  #")[0].strip() for line in quoted.splitlines()]
+    standing = [line.strip() for line in EXAMPLE.read_text().splitlines()]
+    assert len(lines) > 8
+    assert [line for line in lines if line not in {*standing, "", "..."}] == []
 
 
 def test_only_the_first_process_prints_and_holds_a_session(whole):
@@ -193,10 +207,20 @@ def test_a_process_killed_in_the_middle_of_a_save_leaves_the_checkpoint_before_i
     assert place.train({"save_at": 3, "die_at": 22, "die": "save"}) != 0
     assert place.noted("died-save", 1)
     (only,) = sessions(place.store)
-    newest = place.checkpoint()
-    assert json.loads((newest / "manifest.json").read_text())["step"] < 22
-    assert only.session.checkpoints
+    assert 0 < step_of(place.checkpoint()) < 22
+    assert only.session.checkpoints[-1].step < 22
     assert place.train() == 0
+    assert 0 < place.resumed_from.step < 22
+
+
+def test_a_process_that_gives_nothing_to_a_save_ends_the_saving_and_not_the_training(tmp_path):
+    place = Place(tmp_path)
+    assert place.train({"deaf": True}) == 0
+    assert place.noted("read", 0)
+    assert any("could not be saved: another process" in line for line in place.said)
+    assert sum("NOTHING MORE IS SAVED" in line for line in place.said) == 1
+    assert any("NOT SAFE YET" in line for line in place.said)
+    assert [s.session.checkpoints for s in sessions(place.store)] == [()]
 
 
 def test_an_error_of_start_in_the_first_process_is_raised_in_all(tmp_path):
