@@ -14,12 +14,11 @@ from batonpass.core.training.early import close_body, leave_tail, reopen_tail
 from batonpass.core.training.epochs_pass import EpochsPass
 from batonpass.core.training.position import Position
 from batonpass.core.training.proof import data_doubts, next_digest
-from batonpass.core.training.ranks import here
 from batonpass.core.training.read import Loaded
 from batonpass.core.training.restore import loader_state
 from batonpass.core.training.rng import restore_rng
 from batonpass.core.training.seeds import draw_seed
-from batonpass.core.training.split import warning
+from batonpass.core.training.split import count_anew, warning
 from batonpass.core.training.steps_pass import StepsPass
 from batonpass.core.training.witness import Witness
 
@@ -136,7 +135,7 @@ class TrainingLoop:
         elif self.body_open:
             close_body(self, "again")
         source = self._source_of(loader)
-        self._count_anew(source)
+        self._restored = count_anew(self, self._restored, source)
         self.steps_pass = StepsPass(self, source, accumulate, nested=nested)
         return self.steps_pass
 
@@ -244,25 +243,12 @@ class TrainingLoop:
             close_body(self, "again")
         self.epochs_pass = self.steps_pass = None
 
-    def _count_anew(self, source: Source) -> None:
-        """After a restore, the batches that are finished in batches of today's size."""
-        known = self._restored or {}
-        then, size = known.get("batch_size"), source.batch_size
-        if type(then) is not int or size in (None, then) or (self.now.at == "tail" and self.now.whole_epoch):
-            return
-        self.now.batch, again = divmod(self.now.batch * then, size)
-        self._restored = {**known, "batch_size": size, "next": None}
-        self.doubt(
-            f"batches of {then} samples then, {size} now: going on at the same sample"
-            + (f" but {again}, which come again" if again else "")
-        )
-
     def _source_of(self, loader: Any) -> Source:
         for known, source in self._sources:
             if known is loader:
                 return source
         source = open_source(loader, self.now.seed)
-        if line := warning(loader, here().size):
+        if line := warning(loader):
             self.host.say(line)
         self._sources = [*self._sources[1 - _SOURCES_KEPT :], (loader, source)]
         return source

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 import psutil
 import torch
 
-from batonpass.core.errors import CheckpointError
 from batonpass.core.training.attached import Attached
 from batonpass.core.training.canary import Place, find_torn
+from batonpass.core.training.company import Company, needs_a_copy
 from batonpass.core.training.encoder import Encoder, Json
 from batonpass.core.training.environment import environment
 from batonpass.core.training.own_state import encode_others
@@ -79,16 +79,6 @@ class Copies(Enum):
     TORN = auto()
 
 
-class Company(Protocol):
-    """The other processes of a training on several GPUs; `batonpass.leading` speaks for them."""
-
-    def others(self, position: dict[str, Any]) -> list[dict[str, Any]]:
-        """What each of them has of its own, by rank from 1. An error where one is not at this position."""
-
-    def gather(self, parts: list[list[str]]) -> None:
-        """They make these tensors whole, [file, name] each, as the caller now does in the same order."""
-
-
 class Snapshotter:
     """Takes snapshots, one at a time. `take` belongs to the training thread, `Snapshot.release` to any."""
 
@@ -124,13 +114,13 @@ class Snapshotter:
         live = self._copies is Copies.TORN or not self._make_room(layout.size_bytes, pinned=pinned)
         parts = layout.parts()
         if parts and live:
-            raise _needs_a_copy(layout.size_bytes)
+            raise needs_a_copy(layout.size_bytes)
         if parts and company is not None:
             company.gather(parts)
         files = layout.live_files() if live else layout.copy_into(self._buffer)
         warning = "" if live or self._copies is Copies.GOOD else self._try_canary(layout)
         if warning and parts:
-            raise _needs_a_copy(layout.size_bytes)
+            raise needs_a_copy(layout.size_bytes)
         if warning:
             live, files = True, layout.live_files()
         return Snapshot(
@@ -227,13 +217,6 @@ class _Layout:
     def live_files(self) -> dict[str, list[TensorBytes]]:
         """Nothing is copied: the bytes are read from the tensors themselves when the file is written."""
         return {file: [_live(name, tensor) for name, tensor, _ in places] for file, places in self.files.items()}
-
-
-def _needs_a_copy(size_bytes: int) -> CheckpointError:
-    return CheckpointError(
-        f"a state of which each process holds a part needs room for all of it in this machine's memory: {size_bytes / 1e9:.1f} GB",
-        hint="docs/CHECKPOINTS.md, Many GPUs, says where the limit is and what to use beyond it",
-    )
 
 
 def _copy(tensor: torch.Tensor, room: torch.Tensor) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import (
     BatchSampler,
@@ -21,7 +21,12 @@ from torch.utils.data import (
 )
 from torch.utils.data.distributed import DistributedSampler
 
+from batonpass.core.training.ranks import here
 from batonpass.core.training.seeds import derive
+
+if TYPE_CHECKING:
+    from batonpass.core.training.data import Source
+    from batonpass.core.training.loop import TrainingLoop
 
 _FOR_ONE_PROCESS = (RandomSampler, SequentialSampler, SubsetRandomSampler, WeightedRandomSampler)
 
@@ -68,8 +73,22 @@ def order_seed(loader: DataLoader[Any], seed: int, rank: int) -> int:
     return derive(seed, "rank", rank) if rank and _for_one_process(loader) else seed
 
 
-def warning(loader: Any, size: int) -> str:
-    """What to say about a loader that does not divide the data among `size` processes; empty where it does, or cannot be judged."""
+def count_anew(loop: TrainingLoop, known: dict[str, Any] | None, source: Source) -> dict[str, Any] | None:
+    """Right after a restore from the position `known`: the batches that are finished in batches of today's size. Returns `known` as it then is."""
+    then, size, now = (known or {}).get("batch_size"), source.batch_size, loop.now
+    if known is None or type(then) is not int or size in (None, then) or (now.at == "tail" and now.whole_epoch):
+        return known
+    now.batch, again = divmod(now.batch * then, size)
+    loop.doubt(
+        f"batches of {then} samples then, {size} now: going on at the same sample"
+        + (f" but {again}, which come again" if again else "")
+    )
+    return {**known, "batch_size": size, "next": None}
+
+
+def warning(loader: Any) -> str:
+    """What to say about a loader that does not divide the data among the processes; empty where it does, or cannot be judged."""
+    size = here().size
     if size == 1 or not isinstance(loader, DataLoader) or not _for_one_process(loader):
         return ""
     same = isinstance(_inner(loader), SequentialSampler)

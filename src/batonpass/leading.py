@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from batonpass.core.errors import BatonpassError, CheckpointError, RankLostError
 
 if TYPE_CHECKING:
+    from batonpass.core.training.company import Company
     from batonpass.core.training.ranks import Channel
     from batonpass.core.training.read import Loaded
-    from batonpass.core.training.snapshot import Company
 
 SAVE = 0
 """The number that means "save here". Any other is how many boundaries there are until the lead speaks again."""
@@ -122,7 +122,7 @@ class Lead:
             self._say_gone()
 
     def others(self, position: dict[str, Any]) -> list[dict[str, Any]]:
-        """See `snapshot.Company`. CheckpointError where one of them is elsewhere, RankLostError where one is gone."""
+        """See `company.Company`. CheckpointError where one of them is elsewhere, RankLostError where one is gone."""
         from batonpass.core.training.own_state import read_own, whereabouts  # noqa: PLC0415  # torch is there by now
 
         self._owes = "parts"
@@ -137,7 +137,7 @@ class Lead:
         return [own for own, _ in owns]
 
     def gather(self, parts: list[list[str]]) -> None:
-        """See `snapshot.Company`."""
+        """See `company.Company`."""
         self._owes = ""
         self._said(lambda: self._channel.message(json.dumps(parts).encode()))
 
