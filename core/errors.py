@@ -6,6 +6,7 @@
     ├── AmbiguousRunError             several runs answer to that name; each is named
     ├── HeldElsewhereError            another session holds the run
     ├── NothingToRestoreError         the run got past step 0 and no checkpoint of it can be restored
+    ├── RankLostError                 another process of this training has ended or does not answer
     ├── CheckpointError
     │   ├── CorruptCheckpointError    bytes do not match their manifest, confirmed by a second read
     │   └── CheckpointMismatchError   the checkpoint belongs to another model, optimizer or format
@@ -71,6 +72,10 @@ class NothingToRestoreError(BatonpassError):
     """The run got past step 0 but no checkpoint of it can be restored; training from zero needs the user's word."""
 
     exit_code = 6
+
+
+class RankLostError(BatonpassError):
+    """Another process of a training on several GPUs has ended, or does not answer."""
 
 
 class CheckpointError(BatonpassError):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 
@@ -22,8 +23,9 @@ from batonpass.core.training.adapters import (
 )
 from batonpass.core.training.frozen import Written
 from batonpass.core.training.optimizer_adapter import OptimizerAdapter
+from batonpass.core.training.part import is_part
 
-_RESERVED = {"state", "rng", "loader", "trainer", "manifest", "con", "prn", "aux", "nul"}
+_RESERVED = {"state", "rng", "ranks", "loader", "trainer", "manifest", "con", "prn", "aux", "nul"}
 
 
 class Attached:
@@ -52,6 +54,20 @@ class Attached:
     def modules(self) -> Iterator[nn.Module]:
         """The attached modules, without their wrappers."""
         return (a.module for a in self.adapters.values() if isinstance(a, ModuleAdapter))
+
+    def own_buffers(self) -> dict[str, dict[str, torch.Tensor]]:
+        """By module, the buffers that each process of a training on several GPUs has for itself: DistributedDataParallel keeps its own equal."""
+        wrapped = {
+            name
+            for name, module in self._modules.items()
+            if isinstance(module, nn.parallel.DistributedDataParallel) and module.broadcast_buffers
+        }
+        modules = ((n, a.module) for n, a in self.adapters.items() if isinstance(a, ModuleAdapter) and n not in wrapped)
+        found = {
+            name: {plain_name(k): b for k, b in module.named_buffers(remove_duplicate=False) if not is_part(b)}
+            for name, module in modules
+        }
+        return {name: buffers for name, buffers in found.items() if buffers}
 
     def stateful(self) -> Iterator[Any]:
         """The attached objects that are neither modules nor optimizers but have a `state_dict`: schedulers, scalers, ..."""

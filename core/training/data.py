@@ -21,7 +21,7 @@ class Source(Protocol):
 
     @property
     def batch_size(self) -> int | None:
-        """Samples per batch where that is fixed."""
+        """Samples per batch where that is fixed; of all processes together where they share one order."""
 
     @property
     def draws(self) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from batonpass.core.training import tags
+from batonpass.core.training.part import address, is_part
 from batonpass.core.training.safetensors_file import DTYPES
 
 Json = Any
@@ -122,7 +123,7 @@ class Encoder:
         _check_tensor(tensor, where)
         file = self.tensors.setdefault(where.file, {})
         wanted = _tensor_name(where.path)
-        identity = (where.file, tensor.data_ptr(), tensor.dtype, tensor.device, tuple(tensor.shape), tensor.stride())
+        identity = (where.file, address(tensor), tensor.dtype, tensor.device, tuple(tensor.shape), tensor.stride())
         if tensor.numel() and (known := self._seen.get(identity)):
             self.aliases.setdefault(where.file, {})[wanted] = known
             return [where.file, known]
@@ -150,7 +151,7 @@ class _Where:
 
 
 def _check_tensor(tensor: torch.Tensor, where: _Where) -> None:
-    if type(tensor) not in _TENSOR_KINDS:
+    if type(tensor) not in _TENSOR_KINDS and not is_part(tensor):
         raise _CannotStoreError(where.label, f"a {type(tensor).__name__} is not a plain tensor")
     if tensor.layout != torch.strided or tensor.is_quantized:
         raise _CannotStoreError(where.label, "a sparse or quantized tensor cannot be stored")

@@ -19,6 +19,7 @@ from batonpass.core.training.read import Loaded
 from batonpass.core.training.restore import loader_state
 from batonpass.core.training.rng import restore_rng
 from batonpass.core.training.seeds import draw_seed
+from batonpass.core.training.split import count_anew, warning
 from batonpass.core.training.steps_pass import StepsPass
 from batonpass.core.training.witness import Witness
 
@@ -120,7 +121,9 @@ class TrainingLoop:
             leave_tail(self)
         elif self.body_open:
             close_body(self, "again")
-        self.steps_pass = self._fed_by = StepsPass(self, self._source_of(loader), accumulate, nested=nested)
+        source = self._source_of(loader)
+        self._restored = count_anew(self, self._restored, source)
+        self.steps_pass = self._fed_by = StepsPass(self, source, accumulate, nested=nested)
         return self.steps_pass
 
     def epochs(self, count: int) -> EpochsPass:
@@ -251,5 +254,7 @@ class TrainingLoop:
             if known is loader:
                 return source
         source = open_source(loader, self.now.seed)
+        if line := warning(loader):
+            self.host.say(line)
         self._sources = [*self._sources[1 - _SOURCES_KEPT :], (loader, source)]
         return source

@@ -31,7 +31,7 @@ class OptimizerAdapter:
     def capture(self, encoder: Encoder, name: str) -> Json:
         """Tensors are named `state.<parameter>.<slot>` in `<name>.safetensors`."""
         state = self.optimizer.state_dict()
-        named = dict(self._named())
+        named = dict(self.named())
         indices = dict(enumerate(named))
         tree = {
             "groups": [{**g, "params": [indices[i] for i in g["params"]]} for g in state["param_groups"]],
@@ -45,7 +45,7 @@ class OptimizerAdapter:
         """Other parameters, other shapes, other groups."""
         if not isinstance(tree, dict) or not {"groups", "state", "shapes"} <= tree.keys():
             return ["no optimizer state in the checkpoint"]
-        shapes = {k: list(p.shape) for k, p in self._named()}
+        shapes = {k: list(p.shape) for k, p in self.named()}
         stored = tree["shapes"]
         found = [f"no parameter {k} here" for k in stored if k not in shapes]
         found += [f"parameter {k} is new" for k in shapes if k not in stored]
@@ -60,7 +60,7 @@ class OptimizerAdapter:
 
     def restore(self, tree: Any) -> list[str]:
         """Load by name; each value then has exactly the stored dtype and lies where its parameter lies."""
-        position = {name: i for i, (name, _) in enumerate(self._named())}
+        position = {name: i for i, (name, _) in enumerate(self.named())}
         groups = self._group_names()
         state = {
             **tree.get("other", {}),
@@ -74,7 +74,7 @@ class OptimizerAdapter:
             "state"
         ]:  # it has stepped before, so a scheduler need not warn when its own step comes first after a resume
             self.optimizer._opt_called = True  # type: ignore[attr-defined]  # noqa: SLF001  # read by torch's schedulers
-        for name, parameter in self._named():
+        for name, parameter in self.named():
             if name in tree["state"]:
                 _make_exact(self.optimizer.state[parameter], tree["state"][name], parameter)
         return []
@@ -85,7 +85,7 @@ class OptimizerAdapter:
         if [len(g["params"]) for g in groups] != [len(g) for g in own]:
             return f"groups of {[len(g['params']) for g in groups]} parameters there, of {[len(g) for g in own]} here"
         numbers = [number for g in groups for number in g["params"]]
-        for number, (name, parameter) in zip(numbers, self._named(), strict=True):
+        for number, (name, parameter) in zip(numbers, self.named(), strict=True):
             for slot, value in dict(state["state"].get(number, {})).items():
                 if isinstance(value, torch.Tensor) and value.numel() > 1 and value.shape != parameter.shape:
                     return f"{slot} of {name} is {list(value.shape)} there, the parameter {list(parameter.shape)} here"
@@ -95,18 +95,19 @@ class OptimizerAdapter:
         """Load a plain `state_dict` whose parameters are numbered in this optimizer's order (`why_unfit` is empty)."""
         numbers = [number for g in state["param_groups"] for number in g["params"]]
         self.optimizer.load_state_dict(state)
-        for number, (_, parameter) in zip(numbers, self._named(), strict=True):
+        for number, (_, parameter) in zip(numbers, self.named(), strict=True):
             if number in state["state"]:
                 _make_exact(self.optimizer.state[parameter], state["state"][number], parameter)
 
-    def _named(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
+    def named(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
+        """Every parameter with its name, in the optimizer's own order."""
         names = self._names()
         for g, group in enumerate(self.optimizer.param_groups):
             for i, parameter in enumerate(group["params"]):
                 yield names.get(id(parameter), f"param_groups.{g}.{i}"), parameter
 
     def _group_names(self) -> list[list[str]]:
-        names = [name for name, _ in self._named()]
+        names = [name for name, _ in self.named()]
         sizes = [len(g["params"]) for g in self.optimizer.param_groups]
         return [[names.pop(0) for _ in range(size)] for size in sizes]
 

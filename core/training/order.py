@@ -13,6 +13,7 @@ from torch.utils.data.distributed import DistributedSampler
 from batonpass.core.training.fingerprint import digest_keys
 from batonpass.core.training.rng import held_streams
 from batonpass.core.training.seeds import derive, permutation
+from batonpass.core.training.split import SplitOrder
 
 Keys = Any
 """A list of dataset keys (a batch), or one key where the loader does not batch."""
@@ -27,6 +28,10 @@ class Order(Protocol):
     @property
     def batches(self) -> int | None:
         """Per epoch; None where only the end of an epoch tells."""
+
+    @property
+    def parts(self) -> int:
+        """How many processes share each batch; what `keys` tells is the whole of it."""
 
     def iterate(self, epoch: int, start: int) -> Iterator[Keys]:
         """The batches of an epoch from number `start` on."""
@@ -43,6 +48,8 @@ class IndexedOrder:
 
     `shuffle_seed` None keeps the order of the dataset; `batch_size` None yields single indices.
     """
+
+    parts = 1
 
     def __init__(self, samples: int, batch_size: int | None, *, drop_last: bool, shuffle_seed: int | None) -> None:
         self._samples = samples
@@ -77,6 +84,8 @@ class IndexedOrder:
 
 class DrawnOrder:
     """Any other sampler: seeded at the start of each epoch and iterated; what lies before `start` is drawn and thrown away."""
+
+    parts = 1
 
     def __init__(self, sampler: Any, seed: int) -> None:
         self._sampler = sampler
@@ -118,10 +127,14 @@ class DrawnOrder:
 def order_of(batch_sampler: Any, sampler: Any, seed: int) -> Order:
     """The order of a DataLoader with these samplers (`batch_sampler` None: it does not batch)."""
     inner: Any = batch_sampler.sampler if type(batch_sampler) is BatchSampler else sampler
+    size, drop = (
+        (batch_sampler.batch_size, batch_sampler.drop_last) if type(batch_sampler) is BatchSampler else (None, False)
+    )
+    if type(inner) is DistributedSampler and (batch_sampler is None or type(batch_sampler) is BatchSampler):
+        return SplitOrder(inner, size, drop_last=drop)
     known = type(inner) is SequentialSampler or (type(inner) is RandomSampler and _draws_each_once(inner))
     if known and (batch_sampler is None or type(batch_sampler) is BatchSampler):
         shuffle = seed if type(inner) is RandomSampler else None
-        size, drop = (batch_sampler.batch_size, batch_sampler.drop_last) if batch_sampler is not None else (None, False)
         return IndexedOrder(len(inner.data_source), size, drop_last=drop, shuffle_seed=shuffle)
     return DrawnOrder(sampler if batch_sampler is None else batch_sampler, seed)
 

@@ -35,6 +35,8 @@ class Loaded:
     trainer: dict[str, Any]
     """`trainer.json`, not decoded."""
     _open: dict[str, Any] = field(default_factory=dict)
+    place: Callable[[str, str, torch.Tensor], torch.Tensor] = lambda _file, _name, tensor: tensor
+    """What becomes of (file, name, tensor) before it is handed out: of a sharded one only this process's part is."""
 
     def objects(self) -> dict[str, Any]:
         """Name -> {"type", "tree"} of every stored object, not decoded."""
@@ -47,9 +49,10 @@ class Loaded:
 
     def decode(self, tree: Any, *, copies: bool) -> Any:
         """A tree of `trainer` with its tensors; `copies=False` leaves them in the mapped file (read them, never keep or change them)."""
-        return Decoder((lambda f, n: self._tensor(f, n).clone()) if copies else self._tensor).decode(tree)
+        return Decoder((lambda f, n: self.tensor(f, n).clone()) if copies else self.tensor).decode(tree)
 
-    def _tensor(self, file: str, name: str) -> torch.Tensor:
+    def tensor(self, file: str, name: str) -> torch.Tensor:
+        """One tensor, in the mapped file: read it, never keep or change it. CorruptCheckpointError when there is none of that name."""
         if file not in self._open:
             if file not in {f.name for f in self.manifest.files}:
                 raise CorruptCheckpointError(
@@ -60,7 +63,7 @@ class Loaded:
             tensor: torch.Tensor = self._open[file].get_tensor(name)
         except SafetensorError as error:
             raise CorruptCheckpointError(f"{file} has no tensor {name!r} ({error})", hint=_HINT) from error
-        return tensor
+        return self.place(file, name, tensor)
 
 
 def read_checkpoint(folder: Path) -> Loaded:

@@ -10,8 +10,10 @@ from torch.utils.data import DataLoader, default_collate
 
 from batonpass.core.training.fingerprint import fingerprint
 from batonpass.core.training.order import Order, order_of
+from batonpass.core.training.ranks import here
 from batonpass.core.training.seeded_dataset import SeededDataset, WorkerStart, is_pure
 from batonpass.core.training.seeds import derive
+from batonpass.core.training.split import order_seed
 
 
 class RebuiltLoader:
@@ -23,7 +25,11 @@ class RebuiltLoader:
     def __init__(self, loader: DataLoader[Any], seed: int) -> None:
         self._seed = seed
         self._original = loader
-        self._order = order_of(loader.batch_sampler, loader.sampler, seed)
+        rank = here().rank
+        self._order = order_of(loader.batch_sampler, loader.sampler, order_seed(loader, seed, rank))
+        self._workers_seed = (
+            derive(seed, "rank", rank) if rank else seed
+        )  # what is drawn for a batch as a whole differs by process
         pure = is_pure(loader.dataset) and loader.collate_fn is default_collate
         self._feed = _Feed(self._order, batched=loader.batch_sampler is not None, with_epoch=not pure)
         self._generator = torch.Generator()
@@ -31,7 +37,8 @@ class RebuiltLoader:
         self._loader = _rebuild(loader, dataset, self._feed, self._generator)
         self.draws = not pure and loader.num_workers == 0
         self.batches = self._order.batches
-        self.batch_size = getattr(loader.batch_sampler, "batch_size", None) or loader.batch_size
+        own_size = getattr(loader.batch_sampler, "batch_size", None) or loader.batch_size
+        self.batch_size = own_size and own_size * self._order.parts
 
     def fingerprint(self) -> dict[str, Any]:
         """The dataset's, and which sampler orders it."""
@@ -42,7 +49,7 @@ class RebuiltLoader:
     def open(self, epoch: int, start: int) -> Iterator[Any]:
         """See `data.Source`."""
         self._feed.epoch, self._feed.start = epoch, start
-        self._generator.manual_seed(derive(self._seed, "workers", epoch))
+        self._generator.manual_seed(derive(self._workers_seed, "workers", epoch))
         return iter(self._loader)
 
     def next_keys(self, epoch: int, batch: int) -> Any | None:

@@ -10,8 +10,11 @@ from batonpass.core.errors import CheckpointMismatchError
 from batonpass.core.training.adapters import Adapter, ModuleAdapter
 from batonpass.core.training.attached import Attached
 from batonpass.core.training.environment import environment, environment_differences
+from batonpass.core.training.own_state import lacking
+from batonpass.core.training.ranks import here
 from batonpass.core.training.read import Loaded
 from batonpass.core.training.rng import restore_rng
+from batonpass.core.training.sharded import Homes
 
 EXACT = "EXACT"
 """Everything is back on an equal machine: the next step gives the same bits."""
@@ -53,6 +56,8 @@ def check_fits(loaded: Loaded, attached: Attached) -> None:
 def apply(loaded: Loaded, attached: Attached) -> Report:
     """Check, then restore every attached object and the random streams. CheckpointMismatchError before anything was changed."""
     check_fits(loaded, attached)
+    if homes := Homes(attached):
+        loaded.place = homes.place
     stored = loaded.objects()
     missing = list(loaded.manifest.missing)
     for name, adapter in attached.adapters.items():
@@ -62,6 +67,7 @@ def apply(loaded: Loaded, attached: Attached) -> Report:
             missing.append(f"{name} was not attached when the checkpoint was made: it starts fresh")
     missing += [f"{name} is in the checkpoint but not attached" for name in stored if name not in attached.adapters]
     missing += list(restore_streams(loaded))
+    missing += lacking(loaded.trainer, here().size)
     missing += [str(doubt) for doubt in loaded.manifest.data.get("doubts", [])]
     differences = environment_differences(loaded.manifest.environment, environment())
     label = PARTIAL if missing else SAME_DATA if differences else EXACT

@@ -20,8 +20,11 @@ import torch
 
 from batonpass.core.training.attached import Attached
 from batonpass.core.training.canary import Place, find_torn
+from batonpass.core.training.company import Company, needs_a_copy
 from batonpass.core.training.encoder import Encoder, Json
 from batonpass.core.training.environment import environment
+from batonpass.core.training.own_state import encode_others
+from batonpass.core.training.part import is_part, whole
 from batonpass.core.training.rng import capture_rng
 from batonpass.core.training.safetensors_file import TensorBytes, buffer_chunks, byte_view, live_chunks, storage_order
 
@@ -85,25 +88,39 @@ class Snapshotter:
         self._buffer = torch.empty(0, dtype=torch.uint8)
         self._copies = Copies.UNPROVEN
 
-    def take(self, attached: Attached, position: dict[str, Any], loader_state: Any = None) -> Snapshot | None:
+    def take(
+        self, attached: Attached, position: dict[str, Any], loader_state: Any = None, company: Company | None = None
+    ) -> Snapshot | None:
         """The state of everything attached, the random streams and the position, as of now. None while the last one is still held."""
         if not self._held.acquire(blocking=False):
             return None
         try:
-            return self._take(attached, position, loader_state)
+            return self._take(attached, position, loader_state, company)
         except BaseException:
             self._held.release()
             raise
 
     @torch.no_grad()
-    def _take(self, attached: Attached, position: dict[str, Any], loader_state: Any) -> Snapshot:
+    def _take(
+        self, attached: Attached, position: dict[str, Any], loader_state: Any, company: Company | None
+    ) -> Snapshot:
         encoder = Encoder()
+        others = company.others(position) if company is not None else []
         trainer = _encode_everything(encoder, attached, position, loader_state)
+        if others:
+            trainer["ranks"] = encode_others(encoder, others, attached)
         layout = _Layout(encoder.tensors)
         pinned = layout.on_cuda and layout.size_bytes <= PINNED_BYTES
         live = self._copies is Copies.TORN or not self._make_room(layout.size_bytes, pinned=pinned)
+        parts = layout.parts()
+        if parts and live:
+            raise needs_a_copy(layout.size_bytes)
+        if parts and company is not None:
+            company.gather(parts)
         files = layout.live_files() if live else layout.copy_into(self._buffer)
         warning = "" if live or self._copies is Copies.GOOD else self._try_canary(layout)
+        if warning and parts:
+            raise needs_a_copy(layout.size_bytes)
         if warning:
             live, files = True, layout.live_files()
         return Snapshot(
@@ -120,7 +137,10 @@ class Snapshotter:
         )
 
     def _try_canary(self, layout: _Layout) -> str:
-        torn = find_torn(layout.places(), self._buffer)
+        copied = (
+            place for place in layout.places() if not is_part(place[1])
+        )  # what was made whole for the copy is nobody's live tensor
+        torn = find_torn(copied, self._buffer)
         self._copies = Copies.TORN if torn else Copies.GOOD
         if not torn:
             return ""
@@ -173,6 +193,11 @@ class _Layout:
         """Every tensor with its place in the buffer."""
         return (place for places in self.files.values() for place in places)
 
+    def parts(self) -> list[list[str]]:
+        """[file, name] of the tensors of which other processes hold a part, in the order in which `copy_into` makes them whole."""
+        places = ((file, name, tensor) for file, named in self.files.items() for name, tensor, _ in named)
+        return [[file, name] for file, name, tensor in places if is_part(tensor) and tensor.numel()]
+
     def copy_into(self, buffer: torch.Tensor) -> dict[str, list[TensorBytes]]:
         """Copy everything; device copies are queued together and waited for once."""
         data = byte_view(buffer)
@@ -182,7 +207,7 @@ class _Layout:
             for name, tensor, start in places:
                 size = tensor.numel() * tensor.element_size()
                 if size:
-                    _copy(tensor, buffer[start : start + size])
+                    _copy(whole(tensor), buffer[start : start + size])
                 chunks = partial(buffer_chunks, data, start, size)
                 files[file].append(TensorBytes(name, tensor.dtype, tuple(tensor.shape), size, chunks))
         if self.on_cuda:

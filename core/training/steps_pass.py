@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from batonpass.core.errors import UsageError
 from batonpass.core.training.epochs_pass import superseded
 from batonpass.core.training.position import remaining_bodies
+from batonpass.core.training.ranks import here
 from batonpass.core.training.rng import Streams, held_streams, read_streams, write_streams
 from batonpass.core.training.seeds import derive, seed_streams
 
@@ -40,6 +41,7 @@ class StepsPass:
         self._ended = False
         self._gave = False
         self._streams: Streams | None = None
+        self._rank = [rank] if (rank := here().rank) else []
         self._second = nested and loop.epochs_pass is not None and loop.epochs_pass.batches_asked
         if loop.epochs_pass is not None:
             loop.epochs_pass.batches_asked = True
@@ -180,7 +182,7 @@ class StepsPass:
             return next(self._iterator, _END)
         now = self._loop.now
         self._streams = streams = read_streams()
-        seed_streams(derive(now.seed, "fetch", now.epoch, number))
+        seed_streams(derive(now.seed, "fetch", now.epoch, number, *self._rank))
         try:
             return next(self._iterator, _END)
         finally:

@@ -21,6 +21,7 @@ from batonpass.core.training.loop import TrainingLoop
 from batonpass.core.training.read import Loaded
 from batonpass.core.training.restore import Report, apply, check_fits
 from batonpass.core.training.snapshot import Snapshot, Snapshotter
+from batonpass.leading import Alone, Team
 from batonpass.resuming import Found, find_checkpoint
 from batonpass.saver import Saver, draft_manifest
 from batonpass.status import RunStatus, describe
@@ -60,6 +61,7 @@ class Run:
         self._attached = Attached()
         self._loop = TrainingLoop(self._attached, self, seed=options.seed)
         self._snapshotter = Snapshotter()
+        self._team: Team = Alone()
         self._saver: Saver | None = None
         self._save_asked = False
         self._trained_s = 0.0
@@ -165,6 +167,7 @@ class Run:
         self._attached.add(**objects)
         if from_scratch:
             self._active.become_branch("from scratch")
+            self._team.share(None)
             self._say("batonpass: from scratch, as you asked: step 0, kept as a branch beside the run")
         else:
             self._resume()
@@ -204,7 +207,10 @@ class Run:
                     "batonpass: a save cannot be waited for inside a loop body; it is taken at the next step boundary"
                 )
             return False
-        return self._save_now(wait_s=timeout_s if wait else 0.0)
+        if not wait and self._team.company is not None:
+            self._save_asked = True  # the other processes need not be here
+            return False
+        return self._team.same(self._save_now(wait_s=timeout_s if wait else 0.0))
 
     def finish(self, *, done: bool = False, timeout_s: float = 600.0) -> bool:
         """Save, send, prove, say what is safe, and end this session; below the goal the run itself stays open unless `done`.
@@ -223,7 +229,7 @@ class Run:
         reached = done or (goal is not None and self.step >= goal)
         left_s = max(deadline - time.monotonic(), 0.0)
         sent = self._close(EndKind.FINISHED if reached else EndKind.CLOSED, timeout_s=left_s)
-        self._safe = sent and (self._saver is None or self._newest_is_on_the_store(self._saver))
+        self._safe = self._team.same(sent and (self._saver is None or self._newest_is_on_the_store(self._saver)))
         self._say(farewell(self._active.status(), safe=self._safe, reached=reached, goal_steps=goal))
         return self._safe
 
@@ -270,7 +276,7 @@ class Run:
         self._mark = now
         self._note_findings()
         saver = self._saver
-        if saver is not None and (self._save_asked or saver.due) and saver.take():
+        if saver is not None and self._team.boundary(saver.take, wanted=self._save_asked or saver.due):
             self._save_asked = False
 
     def say(self, line: str) -> None:
@@ -278,11 +284,17 @@ class Run:
         self._say(line)
 
     def restore_last(self) -> bool:
-        """A body was cut between backward and step: begin a new leg from the last checkpoint. False when there is none, and on a
-        branch: a new leg would hold the run, and continue its last checkpoint instead of the branch's.
+        """A body was cut between backward and step: begin a new leg from the last checkpoint. False when there is none, with several
+        processes (not all of them may come by here), and on a branch: a new leg would hold the run, and continue its last checkpoint
+        instead of the branch's.
         """
         record = self._active.joined.writer.record
-        if self._saver is None or record.branch or (self._saver.committed is None and record.resumed_from is None):
+        if (
+            self._team.company is not None
+            or self._saver is None
+            or record.branch
+            or (self._saver.committed is None and record.resumed_from is None)
+        ):
             return False
         self._begin_new_leg()
         self._resume()
@@ -302,6 +314,12 @@ class Run:
 
     # Inside
 
+    def lead(self, team: Team) -> dict[str, Any]:
+        """Other processes of this training follow; what they have to know of the run."""
+        self._team = team
+        names = {"name": self.name, "run_id": self.run_id, "root_id": self.root_id, "session": self.session}
+        return {**names, "goal_steps": self.goal_steps, "seed": self._loop.now.seed}
+
     def facts(self) -> dict[str, Any]:
         """What the session's file says of the training now."""
         step = self._loop.finished_steps
@@ -317,11 +335,13 @@ class Run:
         saver = self._saver
         assert saver is not None
         if not wait_s:
-            self._save_asked = not saver.take()  # a writer that is still busy takes it at the next boundary
+            self._save_asked = not self._team.save(
+                saver.take
+            )  # a writer that is still busy takes it at the next boundary
             return not self._save_asked
         deadline = time.monotonic() + wait_s
         saver.wait(wait_s)
-        if not saver.take():
+        if not self._team.save(saver.take):
             return False
         written = saver.wait(max(deadline - time.monotonic(), 0.0))
         sent = written and self._active.service.drain(max(deadline - time.monotonic(), 0.0))
@@ -342,7 +362,16 @@ class Run:
             self._say("batonpass: the starting point is saved and on the store: saving works")
 
     def _resume(self) -> None:
-        found = find_checkpoint(self._active, chosen=self._options.checkpoint, say=self._say)
+        with self._team.outcome():
+            found = find_checkpoint(self._active, chosen=self._options.checkpoint, say=self._say)
+            loaded = None if found is None else found.loaded
+            if isinstance(loaded, Adopted) and self._team.company is not None:
+                raise UsageError(
+                    "an adopted file is read by one process alone",
+                    hint="start and attach once in a single process, which saves it as a checkpoint of ours; then all of them go on from that",
+                )
+        if not isinstance(loaded, Adopted):
+            self._team.share(loaded)
         if found is None:
             self._say("batonpass: step 0: this run has not been trained yet")
             return
@@ -398,7 +427,8 @@ class Run:
 
     def _make_saver(self) -> None:
         def capture() -> Any:
-            return self._snapshotter.take(self._attached, self._loop.position(), self._loop.loader_state())
+            position, loader = self._loop.position(), self._loop.loader_state()
+            return self._snapshotter.take(self._attached, position, loader, self._team.company)
 
         def draft() -> Any:
             return draft_manifest(

@@ -12,6 +12,7 @@ from batonpass.core.errors import StoreUnreachableError, UsageError
 from batonpass.core.model import Session
 from batonpass.core.settings import NOT_CAPPED, Settings, read_settings
 from batonpass.core.storage import Store
+from batonpass.ranks import on_every_rank
 from batonpass.sync.handover import Patience
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def say(line: str) -> None:
         print(line, flush=True)  # noqa: T201  # the one place where the front door prints
 
 
+@on_every_rank
 def start(
     name: str,
     *,
@@ -66,6 +68,9 @@ def start(
 
     Errors, each with a hint: UsageError, NotOurFolderError, StoreUnreachableError, SignInError, RunNotFoundError,
     AmbiguousRunError, HeldElsewhereError. Nothing is trained and nothing is created when one is raised.
+
+    Under `torchrun`, call it in every process, after `torch.distributed.init_process_group`: the first opens the run, prints, logs and
+    saves, the others follow it with the same calls, and an error in the first is raised in all.
     """
     from batonpass.introduction import introduce  # noqa: PLC0415
     from batonpass.run import Options, Run  # noqa: PLC0415  # loads torch, which `import batonpass` must not

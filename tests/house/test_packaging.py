@@ -27,6 +27,7 @@ LOADED_ON_USE = (
     "batonpass.core.metrics.table",
     "batonpass.core.training",
     "batonpass.demo",
+    "batonpass.following",
     "batonpass.resuming",
     "batonpass.run",
     "batonpass.streamlit_app",

@@ -1,0 +1,196 @@
+"""A run in every process of a training on several GPUs but the first: the same calls, and nothing behind them on the store. It follows
+what the lead says (`leading`) and prints nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+import batonpass.core.errors as known
+from batonpass.core.errors import BatonpassError, RankLostError, UsageError
+from batonpass.core.model import EndKind
+from batonpass.core.training.attached import Attached
+from batonpass.core.training.gathering import make_whole
+from batonpass.core.training.loop import TrainingLoop
+from batonpass.core.training.own_state import capture_own, failed_own
+from batonpass.core.training.restore import apply
+from batonpass.core.training.sharing import receive_checkpoint
+from batonpass.leading import SAVE
+from batonpass.run import Run
+from batonpass.status import RunStatus
+
+if TYPE_CHECKING:
+    from batonpass.core.training.ranks import Channel
+    from batonpass.sync.joining import Joined
+
+
+class Follower(Run):
+    """See `Run`; what it inherits speaks of the training, what it overrides would speak to the store."""
+
+    def __init__(self, channel: Channel) -> None:
+        """Waits for the lead's `start`; raises what that raised."""
+        facts = _heard(channel.message())
+        self._channel = channel
+        self._facts = facts
+        self._left = 1
+        self._gone = self._closed = self._ready = self._safe = False
+        self._attached = Attached()
+        self._loop = TrainingLoop(self._attached, self, goal_steps=facts["goal_steps"], seed=facts["seed"])
+
+    # What the run is
+
+    @property
+    def name(self) -> str:
+        """As the lead's."""
+        return str(self._facts["name"])
+
+    @property
+    def run_id(self) -> str:
+        """As the lead's."""
+        return str(self._facts["run_id"])
+
+    @property
+    def root_id(self) -> str:
+        """As the lead's."""
+        return str(self._facts["root_id"])
+
+    @property
+    def session(self) -> str:
+        """The lead's session, which is that of all."""
+        return str(self._facts["session"])
+
+    @property
+    def goal_steps(self) -> int | None:
+        """As the lead's."""
+        return self._loop.goal_steps
+
+    @property
+    def joined(self) -> Joined:
+        """UsageError: only the lead has anything open on the store."""
+        self._refuse("joined")
+
+    # Training
+
+    def attach(self, *, from_scratch: bool = False, **objects: Any) -> Self:  # noqa: ARG002  # the lead decides
+        """Restore what the lead has found. Raises what that raised."""
+        self._attached.add(**objects)
+        head = self._channel.message()
+        if not _heard(head).get("nothing"):
+            loaded = receive_checkpoint(self._channel, head, self._attached)
+            apply(loaded, self._attached)
+            self._loop.restore(loaded)
+        self._ready = True
+        if self.step == 0 and not self._loop.restored:
+            self._obey()  # the starting point
+        return self
+
+    def log(self, **values: Any) -> None:
+        """The lead logs."""
+
+    def save(self, *, wait: bool = False, timeout_s: float = 600.0) -> bool:  # noqa: ARG002  # the lead's time counts
+        """With `wait` and between two bodies, take part; else the lead asks when it has been told."""
+        self._must_be_attached("save")
+        if not wait or not self._loop.at_boundary:
+            return False
+        self._obey()
+        return self._same()
+
+    def finish(self, *, done: bool = False, timeout_s: float = 600.0) -> bool:  # noqa: ARG002  # the lead's count
+        """Take part in the last save and wait until the lead knows whether all is safe."""
+        if self._closed:
+            return self._safe
+        self._loop.settle()
+        if self._ready and self.step > 0 and self._loop.step_is_whole:
+            self._obey()
+        self._closed = True
+        self._safe = self._same()
+        return self._safe
+
+    def status(self) -> RunStatus:
+        """UsageError: only the lead knows what is safe."""
+        self._refuse("status()")
+
+    # What the loop tells
+
+    def on_enter(self) -> None:
+        """The lead holds the run."""
+        if self._closed:
+            raise UsageError("this run is finished here", hint="call batonpass.start(...) again in every process")
+
+    def on_boundary(self) -> None:
+        """Listen when the lead speaks."""
+        self._left -= 1
+        if self._left <= 0:
+            self._obey()
+
+    def say(self, line: str) -> None:
+        """The lead says it."""
+
+    def restore_last(self) -> bool:
+        """Never: see `Run.restore_last`."""
+        return False
+
+    def interrupted(self, kind: EndKind, detail: str) -> None:
+        """Nothing to let go of."""
+
+    def leave(self, kind: EndKind, detail: str) -> None:  # noqa: ARG002  # there is no session's file to write it to
+        """Nothing to close."""
+        self._closed = True
+
+    # Inside
+
+    def _must_be_attached(self, what: str) -> None:
+        if not self._ready:
+            raise UsageError(f"run.{what} before run.attach", hint="call run.attach(...) first, in every process")
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise UsageError(
+            f"run.{what} in process {self._channel.world.rank} of {self._channel.world.size}",
+            hint="ask in the first process (rank 0): it alone speaks to the store",
+        )
+
+    def _obey(self) -> None:
+        """Do what the lead says. Where it is gone, go on: the training's own collectives will tell."""
+        if self._gone:
+            return
+        try:
+            said = self._channel.number()
+            self._left = 1 if said == SAVE else said
+            if said == SAVE:
+                self._contribute()
+        except RankLostError:
+            self._gone = True
+
+    def _contribute(self) -> None:
+        self._channel.answers(self._own())
+        parts = json.loads(self._channel.message())
+        if parts:
+            with suppress(
+                Exception
+            ):  # the lead meets the same in the same place, and shows it as the reason why the save failed
+                make_whole(self._attached, parts)
+
+    def _own(self) -> bytes:
+        try:
+            return capture_own(self._attached, self._loop.position(), self._loop.loader_state())
+        except Exception as error:  # noqa: BLE001  # the lead shows it as the reason why the save failed
+            return failed_own(error)
+
+    def _same(self) -> bool:
+        try:
+            return not self._gone and bool(self._channel.number())
+        except RankLostError:
+            self._gone = True
+            return False
+
+
+def _heard(message: bytes) -> dict[str, Any]:
+    """The lead's facts; its error, raised."""
+    facts: dict[str, Any] = json.loads(message)
+    told = facts.get("error")
+    if told is None:
+        return facts
+    kind = getattr(known, told["kind"], BatonpassError) if told["kind"] else BatonpassError
+    raise kind(f"in the first process (rank 0): {told['message']}", hint=told["hint"])

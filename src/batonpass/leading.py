@@ -1,0 +1,220 @@
+"""What the lead of a training on several GPUs says to the other processes, and when. Each point of a run where all of them come by has
+one method here and its counterpart in `following`. A process alone has nobody to talk to: `Alone`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+from batonpass.core.errors import BatonpassError, CheckpointError, RankLostError
+
+if TYPE_CHECKING:
+    from batonpass.core.training.company import Company
+    from batonpass.core.training.ranks import Channel
+    from batonpass.core.training.read import Loaded
+
+SAVE = 0
+"""The number that means "save here". Any other is how many boundaries there are until the lead speaks again."""
+SPEAK_EVERY_S = 0.2
+MOST_BOUNDARIES = 64
+
+Take = Callable[[], bool]
+"""Takes a snapshot; never raises (`Saver.take`)."""
+
+
+class Team(Protocol):
+    """The processes of a training, as its run sees them."""
+
+    @property
+    def company(self) -> Company | None:
+        """Who else takes part in a snapshot."""
+
+    def boundary(self, take: Take, *, wanted: bool) -> bool:
+        """At a step boundary of the loop: save if it is wanted and all of them can be told. True when it was done."""
+
+    def save(self, take: Take) -> bool:
+        """Save here, where every process waits for it. True when it was done."""
+
+    def outcome(self) -> Any:
+        """A context: an error in it is raised in every process."""
+
+    def share(self, loaded: Loaded | None) -> None:
+        """Give the others the checkpoint that is to be restored; None: there is none."""
+
+    def same(self, value: bool) -> bool:  # it is the answer that is passed on
+        """The lead's answer, in every process."""
+
+
+class Alone:
+    """One process: nobody to tell. See `Team`."""
+
+    company = None
+
+    def boundary(self, take: Take, *, wanted: bool) -> bool:
+        """See `Team`."""
+        return wanted and take()
+
+    def save(self, take: Take) -> bool:
+        """See `Team`."""
+        return take()
+
+    @contextmanager
+    def outcome(self) -> Iterator[None]:
+        """See `Team`."""
+        yield
+
+    def share(self, loaded: Loaded | None) -> None:
+        """See `Team`."""
+
+    def same(self, value: bool) -> bool:  # see `Team`
+        """See `Team`."""
+        return value
+
+
+class Lead:
+    """The first of several processes. It never raises because another one is gone: the training's own collectives will. See `Team`."""
+
+    def __init__(self, channel: Channel, say: Callable[[str], None]) -> None:
+        self._channel = channel
+        self._say = say
+        self._pace = Pace()
+        self._left = 1
+        self._owes = ""
+        """What the others wait for in a save that is under way: "question", "parts" or nothing."""
+        self._gone: RankLostError | None = None
+        self._told_so = False
+
+    @property
+    def company(self) -> Company:
+        """See `Team`."""
+        return self
+
+    def boundary(self, take: Take, *, wanted: bool) -> bool:
+        """See `Team`."""
+        self._left -= 1
+        if self._left > 0 or self._gone is not None:
+            return False
+        if wanted:
+            return self.save(take)
+        self._left = self._pace.boundaries()
+        self._talk(lambda: self._channel.number(self._left))
+        return False
+
+    def save(self, take: Take) -> bool:
+        """See `Team`. The others are always brought to the end of what was begun, also where nothing was taken."""
+        self._left = self._pace.again()
+        self._talk(lambda: self._channel.number(SAVE))
+        if self._gone is not None:
+            return False
+        self._owes = "question"
+        try:
+            return take()
+        finally:
+            if self._owes == "question":
+                self._talk(lambda: self._channel.answers(b"-"))
+            if self._owes:
+                self._talk(lambda: self._channel.message(b"[]"))
+            self._owes = ""
+            self._say_gone()
+
+    def others(self, position: dict[str, Any]) -> list[dict[str, Any]]:
+        """See `company.Company`. CheckpointError where one of them is elsewhere, RankLostError where one is gone."""
+        from batonpass.core.training.own_state import read_own, whereabouts  # noqa: PLC0415  # torch is there by now
+
+        self._owes = "parts"
+        answers = self._said(lambda: self._channel.answers(b"-"))
+        owns = [read_own(body) for body in answers[1:]]
+        for rank, (_, there) in enumerate(owns, start=1):
+            if there != whereabouts(position):
+                raise CheckpointError(
+                    f"process {rank} is at step {there['step']}, this one at {position['step']}",
+                    hint="call run.save, run.finish and the loops in every process, not only in the first",
+                )
+        return [own for own, _ in owns]
+
+    def gather(self, parts: list[list[str]]) -> None:
+        """See `company.Company`."""
+        self._owes = ""
+        self._said(lambda: self._channel.message(json.dumps(parts).encode()))
+
+    @contextmanager
+    def outcome(self) -> Iterator[None]:
+        """See `Team`."""
+        try:
+            yield
+        except Exception as error:
+            self.tell({"error": _told(error)})
+            raise
+
+    def tell(self, facts: dict[str, Any]) -> None:
+        """JSON, to all."""
+        with suppress(RankLostError):
+            self._said(lambda: self._channel.message(json.dumps(facts).encode()))
+
+    def share(self, loaded: Loaded | None) -> None:
+        """See `Team`. RankLostError where one of them is gone: nothing has been trained yet."""
+        from batonpass.core.training.sharing import send_checkpoint  # noqa: PLC0415  # torch is there by now
+
+        if loaded is None:
+            self.tell({"nothing": True})
+        else:
+            self._said(lambda: send_checkpoint(self._channel, loaded))
+
+    def same(self, value: bool) -> bool:  # see `Team`
+        """See `Team`."""
+        self._talk(lambda: self._channel.number(int(value)))
+        return value
+
+    def _said(self, talk: Callable[[], Any]) -> Any:
+        try:
+            return talk()
+        except RankLostError as error:
+            self._gone = RankLostError(error.message, hint=error.hint)  # without the frames that `error` holds
+            self._owes = ""
+            raise
+
+    def _talk(self, talk: Callable[[], Any]) -> None:
+        if self._gone is None:
+            with suppress(RankLostError):
+                self._said(talk)
+            self._say_gone()
+
+    def _say_gone(self) -> None:
+        if self._gone is not None and not self._told_so:
+            self._told_so = True
+            self._say(
+                f"batonpass: NOTHING MORE IS SAVED in this session: {self._gone.message}; earlier checkpoints stay as they are\n"
+                f"  what to do: {self._gone.hint}"
+            )
+
+
+class Pace:
+    """How many boundaries pass between two words of the lead: fewer words where steps are short, and never long without one."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._last = monotonic()
+        self._count = 1
+
+    def boundaries(self) -> int:
+        """From now until the next word. At most twice as many as before."""
+        now = self._monotonic()
+        step_s = max((now - self._last) / self._count, 1e-6)
+        self._last = now
+        self._count = max(1, min(2 * self._count, int(SPEAK_EVERY_S / step_s), MOST_BOUNDARIES))
+        return self._count
+
+    def again(self) -> int:
+        """After a save, at the very next one."""
+        self._last, self._count = self._monotonic(), 1
+        return 1
+
+
+def _told(error: Exception) -> dict[str, str]:
+    if isinstance(error, BatonpassError):
+        return {"kind": type(error).__name__, "message": error.message, "hint": error.hint}
+    return {"kind": "", "message": f"{type(error).__name__}: {error}", "hint": ""}

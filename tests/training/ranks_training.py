@@ -1,0 +1,129 @@
+"""The example of docs/examples/many_gpus.py in a process that can die at a chosen place, forget something, and tells what it read.
+
+Started by torchrun as `ranks_training.py FOLDER`, with a plan (JSON) in RANKS_PLAN; see `Plan` in test_ranks.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import distributed
+from torch.utils.data import DataLoader, TensorDataset
+
+import batonpass as bp
+from batonpass import following, run
+from batonpass.core.training import ranks
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "examples" / "many_gpus.py"
+STORE = Path(sys.argv[1])
+PLAN: dict[str, Any] = json.loads(os.environ["RANKS_PLAN"])
+RANK = int(os.environ["RANK"])
+
+
+def note(what: str, value: object) -> None:
+    (STORE.parent / f"{what}-{RANK}.json").write_text(json.dumps(value))
+
+
+def die(where: str) -> None:
+    """Leave a proof, then the machine is gone."""
+    note(f"died-{where}", os.getpid())
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Recorded(TensorDataset):
+    """Remembers which samples were read, in order."""
+
+    read: list[int] = []  # noqa: RUF012  # of this process
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
+        self.read.append(index)
+        return super().__getitem__(index)
+
+
+def recorded(make_loader: Any) -> Any:
+    def make() -> DataLoader:
+        plain = make_loader()
+        return DataLoader(Recorded(*plain.dataset.tensors), batch_size=plain.batch_size, sampler=plain.sampler)
+
+    return make
+
+
+class Watched(run.Run):
+    """The lead's run: asks for a save at `save_at`, and dies in the body of `die_at` once that checkpoint is on the store."""
+
+    def log(self, **values: Any) -> None:
+        super().log(**values)
+        if self.step == PLAN.get("save_at"):
+            self.save()
+        if self.step == PLAN.get("die_at"):
+            assert self._saver.wait(30)
+            assert self._active.service.drain(30)
+            if PLAN["die"] == "body":
+                die("body")
+            self.save()
+
+
+def deadly(capture_own: Any) -> Any:
+    """In the others: dies in the middle of the save that was asked for at `die_at`."""
+
+    def capture(attached: Any, position: dict[str, Any], loader_state: Any) -> bytes:
+        if position["step"] >= PLAN["die_at"]:
+            die("save")
+        return capture_own(attached, position, loader_state)
+
+    return capture
+
+
+def forgetful(receive: Any) -> Any:
+    """In the others: the random streams do not come back."""
+
+    def received(*arguments: Any) -> Any:
+        loaded = receive(*arguments)
+        loaded.trainer["rng"] = None
+        return loaded
+
+    return received
+
+
+def deaf(follower: Any) -> None:
+    """One of the others: it trains on, and never gives what a save needs of it."""
+    follower._gone = True
+
+
+def main() -> None:
+    spec = importlib.util.spec_from_file_location("many_gpus", EXAMPLE)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    example.make_loader = recorded(example.make_loader)
+    run.Run = Watched
+    if PLAN.get("die") == "save":
+        following.capture_own = deadly(following.capture_own)
+    if PLAN.get("deaf"):
+        ranks.Channel.__init__.__kwdefaults__["answer_s"] = 1.0
+        following.Follower._contribute = deaf
+    if PLAN.get("forget"):
+        following.receive_checkpoint = forgetful(following.receive_checkpoint)
+    if PLAN.get("start"):
+        example.bp.start = lambda name, **options: START(name, **options, **PLAN["start"])
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo")
+    try:
+        example.train(str(STORE), shard=PLAN.get("shard", False))
+    except bp.BatonpassError as error:
+        note("error", [type(error).__name__, error.message])
+        raise
+    note("read", Recorded.read)
+    distributed.destroy_process_group()
+
+
+START = bp.start
+
+if __name__ == "__main__":
+    main()
