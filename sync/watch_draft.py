@@ -36,7 +36,7 @@ class Drafts:
             created_at=datetime.fromtimestamp(candidate.modified_ns / 1e9, UTC),
             files=(),
             term=joined.head.term,
-            parent=durable.key if durable else (record.resumed_from.checkpoint if record.resumed_from else None),
+            parent=durable.key if durable else ((record.resumed_from and record.resumed_from.checkpoint) or None),
             metric_rows=joined.log.rows if source == "counter" else self._intake.rows_until(step),
             trained_s=place.trained_s,
             metrics={name: value for name, value in dict(joined.log.newest).items() if abs(value) < float("inf")},

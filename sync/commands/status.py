@@ -150,7 +150,7 @@ def _tree(
                 "started_at": s.session.started_at,
                 "heard_s_ago": round(ages[s.session.id], 3),
                 "branch": s.session.branch,
-                "resumed_from": s.session.resumed_from.checkpoint if s.session.resumed_from else None,
+                "resumed_from": (s.session.resumed_from and s.session.resumed_from.checkpoint) or None,
                 "checkpoints": len(s.session.checkpoints),
             }
             for s in files.sessions

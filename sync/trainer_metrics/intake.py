@@ -13,6 +13,7 @@ from typing import Any
 
 from batonpass.core.metrics.foreign.point import MAX_STEP, Point
 from batonpass.core.metrics.log import NAMES_LIMIT, MetricLog
+from batonpass.core.model import ResumeRecord
 from batonpass.sync.session import SessionWriter
 from batonpass.sync.trainer_metrics.steps import Steps
 from batonpass.sync.trainer_metrics.stored import Before
@@ -22,6 +23,8 @@ GAP_S = 600.0
 REWINDS_LIMIT = 500
 FLUSH_EVERY = 20_000
 """Rows after which the log's thread is given time to bring them to the disk: nothing is dropped for coming too fast."""
+
+_WENT_ON = "the trainer went on writing to the same files while a new session began to watch them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +121,9 @@ class Intake:
         """All its rows count, also those after its last checkpoint: the trainer went on while nobody watched."""
         self._continues = True
         self._last = {**self._before.last, **self._last}
-        record = self._writer.record.resumed_from
-        if record is not None:
-            self._writer.change(
-                resumed_from=replace(record, session=self._before.session, metric_rows=self._before.rows)
-            )
         reached = self._before.steps.step_before(self._before.steps.end)
+        record = self._writer.record.resumed_from or ResumeRecord("", "", reached or 0, 0, reason=_WENT_ON)
+        self._writer.change(resumed_from=replace(record, session=self._before.session, metric_rows=self._before.rows))
         if reached is not None and not len(self._steps):
             self._place = replace(self._place, step=reached)
 

@@ -52,15 +52,26 @@ def find_sources(folder: Path) -> dict[Kind, list[Found]]:
     """What may hold metrics below `folder`, up to `FILES_LIMIT` files of a kind, each kind in order. Hidden names and links are
     passed over; of the inside of a `checkpoint-<n>` only `trainer_state.json` counts. Unreadable folders are passed over.
     """
-    found: dict[Kind, list[Found]] = {}
+    found: dict[Kind, list[tuple[Path, tuple[str, ...], tuple[str, ...]]]] = {}
     for path, parts in _walk(folder, ()):
         kind = _kind_of(path, parts)
         if kind is None:
             continue
-        outer = parts[:-1] if parts and HF_FOLDER.fullmatch(parts[-1]) else parts
-        prefix = clean_name("/".join(part for part in outer if not _LAUNCH.fullmatch(part)))
-        found.setdefault(kind, []).append(Found(kind, path, prefix, "/".join(outer), _order(kind, path, parts)))
-    return {kind: sorted(files, key=lambda f: f.order)[-FILES_LIMIT:] for kind, files in sorted(found.items())}
+        launch = parts[:-1] if parts and HF_FOLDER.fullmatch(parts[-1]) else parts
+        found.setdefault(kind, []).append((path, parts, launch))
+    return {kind: _in_order(kind, files) for kind, files in sorted(found.items())}
+
+
+def _in_order(kind: Kind, files: list[tuple[Path, tuple[str, ...], tuple[str, ...]]]) -> list[Found]:
+    launches = {launch for _, _, launch in files}
+    made = []
+    for path, parts, each in files:
+        launch = each
+        while kind is Kind.HISTORY and each == parts and launch and launch[:-1] in launches:
+            launch = launch[:-1]  # a copy of a checkpoint under another name ("best"), beside the others
+        prefix = clean_name("/".join(part for part in launch if not _LAUNCH.fullmatch(part)))
+        made.append(Found(kind, path, prefix, "/".join(launch), _order(kind, path, parts)))
+    return sorted(made, key=lambda found: found.order)[-FILES_LIMIT:]
 
 
 def _kind_of(path: Path, parts: tuple[str, ...]) -> Kind | None:

@@ -29,9 +29,10 @@ class EventParser:
         """Records that pass their checksum and hold no event."""
 
     def take(self, records: Iterable[bytes]) -> list[Point]:
-        """Points of consecutive records; those of one step in a row become one."""
+        """Points of consecutive records; those of one step in a row become one, up to a tag that comes again."""
         points: list[Point] = []
         group: list[tuple[str, object]] = []
+        tags: set[str] = set()
         place: tuple[int, float] | None = None
         for record in records:
             try:
@@ -41,11 +42,12 @@ class EventParser:
                 continue
             if not values:
                 continue
-            if place is not None and place[0] != step:
+            if place is not None and (place[0] != step or not tags.isdisjoint(tag for tag, _ in values)):
                 self._close(points, group, place)
-                group = []
+                group, tags = [], set()
             place = (step, at)
             group += values
+            tags.update(tag for tag, _ in values)
         if place is not None:
             self._close(points, group, place)
         return points
