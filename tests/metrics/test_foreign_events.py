@@ -166,5 +166,5 @@ def test_a_long_record_is_passed_over_unread_and_one_that_never_ends_is_waited_f
 
 @pytest.mark.parametrize("data", [b"\x80" * 11, b"\x0a\x05ab", b"\x0b", varint(1 << 3 | 1) + b"1234"])
 def test_what_is_no_message_is_a_value_error(data):
-    with pytest.raises(ValueError, match="varint|longer|wire"):
+    with pytest.raises(ValueError, match=r"varint|longer|wire"):
         list(read_fields(data))
