@@ -20,10 +20,11 @@ from batonpass.sync.active import ActiveSession
 from batonpass.sync.handover import Patience
 from batonpass.sync.machine import process_lives
 from batonpass.sync.pruning import Keep
-from batonpass.sync.settled import Candidate, FileMark, Settling, family_of, find_candidates
+from batonpass.sync.settled import Candidate, FileMark, Settling, family_of, find_candidates, newest_of_each_family
 from batonpass.sync.snapshots import Held, NotTakenError, commit_held, take_snapshot
 from batonpass.sync.watch_draft import Drafts
 from batonpass.sync.watch_join import content_of, continue_from_before, host_of_trainer, join_watched
+from batonpass.sync.watch_status import WatchStatus
 from batonpass.sync.watched_metrics import WatchedMetrics
 
 QUIET_S = 3600.0
@@ -115,7 +116,7 @@ class Watch:
             self._note_changes(found)
             settled = {c.name for c in self._settling.look(found)}
             fresh = [c for c in found if self._is_fresh(c)]
-            ready = _newest_of_each_family([c for c in fresh if c.name in settled])
+            ready = newest_of_each_family([c for c in fresh if c.name in settled])
             busy = len(self.active.service.in_use)
             if ready and not busy:
                 self._take(ready[0])
@@ -146,8 +147,16 @@ class Watch:
             self._closed = True
         return self.active.close(EndKind.CLOSED, detail=why, timeout_s=max(deadline - time.monotonic(), 1.0))
 
+    def status(self) -> WatchStatus:
+        """What of it is safe, what the newest checkpoint lacks, and how far the training came."""
+        place = self.metrics.place
+        return WatchStatus(self.active.status(), float(self._facts()["epoch"]), place.rows, self.metrics.source)
+
     def _facts(self) -> dict[str, Any]:
         step, epoch = self._position
+        resumed = self.active.joined.writer.record.resumed_from
+        if self._newest is None and resumed is not None:
+            step = resumed.step
         return {"step": step, "epoch": epoch, "alive": self.trainer_lives, **self.metrics.facts()}
 
     def _read_metrics(self) -> bool:
@@ -236,11 +245,3 @@ class Watch:
                 shutil.rmtree(self._newest, ignore_errors=True)
             self._published = {content for content in self._published if not changed & content}
             self._say(f"batonpass: {family} was written over in place; its new content is taken instead")
-
-
-def _newest_of_each_family(candidates: list[Candidate]) -> list[Candidate]:
-    """Oldest first, so that the newest of all is published last; "best.pt" and "last.pt" are two families."""
-    newest: dict[str, Candidate] = {}
-    for candidate in sorted(candidates, key=lambda c: (c.modified_ns, c.name)):
-        newest[candidate.family] = candidate
-    return sorted(newest.values(), key=lambda c: (c.modified_ns, c.name))

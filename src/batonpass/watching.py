@@ -15,7 +15,7 @@ from batonpass.core.settings import Settings, read_settings
 from batonpass.core.storage import Store
 
 if TYPE_CHECKING:
-    from batonpass.sync.active import SessionStatus
+    from batonpass.sync.watch_status import WatchStatus
     from batonpass.sync.watching import Watch
 
 _open_watches: dict[tuple[str, str], FolderWatch] = {}
@@ -37,9 +37,9 @@ class FolderWatch:
         self._thread.start()
         atexit.register(self.stop)
 
-    def status(self) -> SessionStatus:
-        """What of it is safe."""
-        return self._watch.active.status()
+    def status(self) -> WatchStatus:
+        """What of it is safe, what the newest checkpoint lacks for an exact resume, how far the training came; printed, in words."""
+        return self._watch.status()
 
     def log(self, step: int, values: dict[str, Any], *, epoch: float = 0.0) -> None:
         """Log metrics of the trainer into the run. Never raises and never waits."""

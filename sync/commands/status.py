@@ -16,6 +16,7 @@ from batonpass.core.storage import Store
 from batonpass.sync.commands.opening import add_json, add_run, open_run
 from batonpass.sync.commands.printing import ago, show, show_json, show_table
 from batonpass.sync.reading import RunFiles
+from batonpass.sync.watch_status import lacks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +55,8 @@ def _show(
     show(f"  {state.word}: {state.sentence}")
     show(f"  step {_step(files):,}{goal}, {len(files.sessions)} sessions")
     show(f"  {_safe_line(safe, now)}")
+    for line in lacks(safe.listing.missing if safe else ()):
+        show(f"  {line}")
     holder = files.session(files.head.holder or "")
     if holder is not None:
         risk = work_at_risk(holder.session, arrived=files.arrived)

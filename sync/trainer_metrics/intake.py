@@ -163,9 +163,14 @@ class Intake:
         self._move(point, epoch, rows)
         self._unflushed += rows - first
 
+    def _began_at(self, step: int) -> int:
+        """Where the steps that this session has done begin: at the checkpoint that it continues from, if that fits."""
+        record = self._writer.record.resumed_from
+        return record.step if record is not None and record.step <= step else 0
+
     def _move(self, point: Point, epoch: float, rows: int) -> None:
         place = self._place
-        base = 0 if not place.rows and point.step < place.step else place.step
+        base = place.step if place.rows or self._continues else self._began_at(point.step)
         trained_s = place.trained_s
         if point.at is not None:
             gap = point.at - self._newest_at

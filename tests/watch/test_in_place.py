@@ -64,7 +64,9 @@ def published(tmp_path):
     found = []
     for session in read_run(store, folder).sessions:
         for number, listing in enumerate(session.session.checkpoints):
-            path, manifest = fetch_checkpoint(store, folder, listing, tmp_path / f"check-{time.monotonic_ns()}-{number}")
+            path, manifest = fetch_checkpoint(
+                store, folder, listing, tmp_path / f"check-{time.monotonic_ns()}-{number}"
+            )
             found += [(path / entry.name).read_bytes() for entry in manifest.files]
     return found
 
