@@ -47,7 +47,7 @@ class Drafts:
         """An epoch in a name is a step only where nothing finer is known: one run, one unit."""
         place = self._intake.place
         only_epoch = position.step is not None and position.epoch == position.step
-        if place.rows and (only_epoch or (position.step is None and self._named_step is None)):
+        if place.known and (only_epoch or (position.step is None and self._named_step is None)):
             return place.step, "metrics"
         if position.step is not None:
             self._named_step = position.step

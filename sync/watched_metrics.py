@@ -64,7 +64,7 @@ class WatchedMetrics:
     def facts(self) -> dict[str, Any]:
         """What the session's record says by the metrics; empty while there are none."""
         place = self.place
-        if not place.rows:
+        if not place.known:
             return {}
         return {
             "step": place.step,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from batonpass.core.metrics.foreign.point import MAX_STEP, Point
+from batonpass.core.metrics.foreign.point import MAX_STEP, Point, fingerprint
 from batonpass.core.metrics.log import NAMES_LIMIT, MetricLog
 from batonpass.core.model import ResumeRecord
 from batonpass.sync.session import SessionWriter
@@ -29,13 +29,16 @@ _WENT_ON = "the trainer went on writing to the same files while a new session be
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far the training has come, by its metrics. `rows` is what this session logged; 0 means that nothing is known yet."""
+    """How far the training has come, by its metrics."""
 
     step: int = 0
     epoch: float = 0.0
     steps_done: int = 0
     trained_s: float = 0.0
     rows: int = 0
+    """Logged by this session."""
+    known: bool = False
+    """A row of this session, or of the one before that it goes on from, has said the step."""
 
 
 class Intake:
@@ -49,7 +52,12 @@ class Intake:
         self._before = Before()
         self._continues = False
         """The files go on where the session before stopped: its rows stand in them."""
-        self._compare_below = MAX_STEP + 1
+        self._passed: set[int] = set()
+        """Files that were read past what the sessions before have logged of them: all that follows is new."""
+        self._back_to = MAX_STEP + 1
+        """The lowest step that this session went back to: from it on nothing of the session before counts."""
+        self._begun: set[int] = set()
+        """Files of which something was read."""
         self._last: dict[str, int] = {}  # name -> the step it was logged at last
         self._names: set[str] = set()
         self._steps = Steps()
@@ -71,11 +79,11 @@ class Intake:
         """Whether the sessions before have logged any of these values."""
         return any(self._before.has(name, p.step, value) for p in points for name, value in p.values)
 
-    def take(self, points: Iterable[Point]) -> None:
-        """Log what is new of a file's points, which come in its order."""
+    def take(self, points: Iterable[Point], file: int) -> None:
+        """Log what is new of the points of one file, which come in its order. `file` is any number that stands for it."""
         for point in points:
             with self._lock:
-                self._take(point)
+                self._take(point, file)
             if self._unflushed >= FLUSH_EVERY:
                 self._unflushed = 0
                 self._log.flush(10.0)
@@ -84,8 +92,8 @@ class Intake:
         """Log values that a callback has at hand. Never raises and never waits for a disk."""
         with self._lock:
             if type(step) is int and 0 <= step <= MAX_STEP:
-                names = [name for name in values if isinstance(name, str)]
-                self._go_back_if_earlier(step, names)
+                names = [name for name in values if isinstance(name, str)] if isinstance(values, Mapping) else []
+                self._go_back_if_earlier(step, names, to=step)
                 self._write(Point(step, epoch, None, ()), values, names)
             else:
                 self._log.log(step, epoch, values)  # it is counted there, with the reason
@@ -95,18 +103,33 @@ class Intake:
         with self._lock:
             return self._steps.rows_until(step) if len(self._steps) else self._log.rows
 
-    def _take(self, point: Point) -> None:
+    def _take(self, point: Point, file: int) -> None:
         values = [(name, value) for name, value in point.values if self._has_room(name)]
-        fresh = values
-        if point.step < self._compare_below and self._before.known:
-            fresh = [(name, value) for name, value in values if not self._before.has(name, point.step, value)]
-            if len(fresh) < len(values) and not self._continues:
-                self._continue_the_session_before()
+        fresh, begins = values, file not in self._begun
+        self._begun.add(file)
+        if self._before.known and file not in self._passed:
+            fresh = self._not_stored(point.step, values)
+            if fresh:
+                self._passed.add(file)
         if not fresh:
             return
-        if self._go_back_if_earlier(point.step, [name for name, _ in fresh]):
+        earlier = point.step - begins  # a file of a new launch that begins at the last step logs that step again
+        if self._go_back_if_earlier(earlier, [name for name, _ in fresh], to=point.step):
             fresh = values
         self._write(point, dict(fresh), [name for name, _ in fresh])
+
+    def _not_stored(self, step: int, values: list[tuple[str, float]]) -> list[tuple[str, float]]:
+        """What of one point the sessions before have not logged. Nothing, where they know all of it; where only some of it, what they
+        had no time to log: an equal value that was superseded since does not count.
+        """
+        known = [self._before.has(name, step, value) for name, value in values]
+        if any(known) and not self._continues:
+            self._continue_the_session_before()
+        if all(known):
+            return []
+        if step >= self._back_to:
+            return values
+        return [(name, value) for name, value in values if fingerprint(name, step, value) not in self._before.newest]
 
     def _has_room(self, name: str) -> bool:
         if name in self._names:
@@ -125,13 +148,18 @@ class Intake:
         record = self._writer.record.resumed_from or ResumeRecord("", "", reached or 0, 0, reason=_WENT_ON)
         self._writer.change(resumed_from=replace(record, session=self._before.session, metric_rows=self._before.rows))
         if reached is not None and not len(self._steps):
-            self._place = replace(self._place, step=reached)
+            self._place = replace(self._place, step=reached, known=True)
 
-    def _go_back_if_earlier(self, step: int, names: Iterable[str]) -> bool:
-        if all(step >= self._last.get(name, 0) for name in names):
+    def _go_back_if_earlier(self, step: int, names: Iterable[str], *, to: int) -> bool:
+        """Whether one of these was logged at a later step than `step`: then all from step `to` on is superseded."""
+        if all(step >= self._last.get(name, step) for name in names):
             return False
+        self._go_back(to)
+        return True
+
+    def _go_back(self, step: int) -> None:
         self._last.clear()
-        self._compare_below = min(self._compare_below, step)
+        self._back_to = min(self._back_to, step)
         kept, rows = self._steps.rows_before(step), self._log.rows
         rewinds = self._writer.record.rewinds
         if kept < rows and len(rewinds) < REWINDS_LIMIT:
@@ -142,8 +170,9 @@ class Intake:
         if not kept and self._continues:
             self._cut_the_session_before(before.rows_before(step))
         base = self._steps.step_before(kept) if kept else before.step_before(before.rows_before(step))
-        self._place = replace(self._place, step=base or 0)
-        return True
+        if base is None:  # further back than the session before reaches; where from, only the step itself tells
+            base = max(step - 1, 0) if self._continues else 0
+        self._place = replace(self._place, step=base)
 
     def _cut_the_session_before(self, kept: int) -> None:
         record = self._writer.record.resumed_from
@@ -170,7 +199,7 @@ class Intake:
 
     def _move(self, point: Point, epoch: float, rows: int) -> None:
         place = self._place
-        base = place.step if place.rows or self._continues else self._began_at(point.step)
+        base = place.step if place.known else self._began_at(point.step)
         trained_s = place.trained_s
         if point.at is not None:
             gap = point.at - self._newest_at
@@ -183,4 +212,5 @@ class Intake:
             steps_done=place.steps_done + max(point.step - base, 0),
             trained_s=trained_s,
             rows=rows,
+            known=True,
         )

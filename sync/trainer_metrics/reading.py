@@ -88,14 +88,14 @@ class TrainerMetrics:
         reads = 0
         for file, name in self._open(self._kind or Kind.EVENTS, files):
             batch = first.pop(file, None) or self._read_one(file, name)
-            self._intake.take(batch.points)
+            self._intake.take(batch.points, id(file))
             reads += 1
             while batch.behind:
                 if reads >= READS_PER_LOOK:
                     return True
                 reads += 1
                 batch = self._read_one(file, name)
-                self._intake.take(batch.points)
+                self._intake.take(batch.points, id(file))
         return False
 
     def _open(self, kind: Kind, files: list[Found]) -> list[tuple[MetricFile, str]]:

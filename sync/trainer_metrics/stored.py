@@ -17,8 +17,10 @@ from batonpass.core.storage import Store
 from batonpass.sync.reading import read_run
 from batonpass.sync.trainer_metrics.steps import Steps
 
-ROWS_LIMIT = 4_000_000
+ROWS_LIMIT = 2_000_000
 """Of a run with more stored rows the oldest are not compared."""
+
+NEWEST_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Before:
     """Name -> the step at which `session` logged it last."""
     known: array[int] = field(default_factory=lambda: array("q"))
     """Fingerprints of all their values, sorted."""
+    newest: frozenset[int] = frozenset()
+    """Fingerprints of the last rows of `session`, as far as they count."""
     unread: tuple[str, ...] = ()
     """What could not be read, one sentence each."""
 
@@ -71,7 +75,10 @@ def read_before(store: Store, folder: str, session: str) -> Before:
         steps.add(row.row, row.step)
     last = {row.name: row.step for row in newest}
     known = array("q", sorted(prints))
-    return Before(first.id, max(first.rows, steps.end), steps, last, known, tuple(unread))
+    went_back_at = max((at for at, _ in first.rewinds), default=0)
+    tail = [row for row in newest[-NEWEST_ROWS:] if row.row >= went_back_at]
+    ends = frozenset(fingerprint(row.name, row.step, row.value) for row in tail)
+    return Before(first.id, max(first.rows, steps.end), steps, last, known, ends, tuple(unread))
 
 
 def _rows_of(store: Store, session: Session, unread: list[str]) -> list[Row]:

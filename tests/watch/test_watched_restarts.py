@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
 from watch.metric_files import Logged, append, begin_events, hf_state, scalars
@@ -239,3 +240,71 @@ def test_a_store_that_does_not_answer_keeps_metrics_waiting_and_nothing_else(out
     assert len(logged(each).sessions[-1].checkpoints) == 1
     look(each)
     assert logged(each).rows() == 12
+
+
+class Trainer:
+    """A trainer that saves, dies and goes back, and what its curve must be in the end. `other` machines keep no old file."""
+
+    def __init__(self, output, kind):
+        self.output, self.kind = output, kind
+        self.step = self.saved = self.attempt = self.launch = 0
+        self.expected, self.rows = {}, []
+        self.begin()
+
+    def begin(self):
+        self.launch += 1
+        self.path = begin_events(self.output, self.launch) if self.kind == "events" else begin(self.output, self.kind)
+
+    def train(self, count):
+        first = self.step + 1
+        self.step += count
+        rows = run_of(first, self.step, self.attempt)
+        self.rows += rows
+        self.expected = {s: v for s, v in self.expected.items() if s < first}
+        self.expected |= {s: v for s, n, v in rows if n == "loss"}
+        write(self.path, rows)
+
+    def save(self):
+        if self.step > self.saved:
+            self.saved = self.step
+            (self.output / f"step={self.step}.pt").write_bytes(torch_zip(self.step, 200))
+
+    def go_back(self):
+        if self.kind != "events" and self.step == self.saved + 1:
+            self.train(1)  # one row of one step after another, in one file, may as well be two batches of a step
+        self.step, self.attempt = self.saved, self.attempt + 1
+        self.begin()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_watcher_and_trainer_go_through_the_curve_is_the_trainers_last_word(
+    output, watch, look, logged, kind, seed
+):
+    draw = random.Random(f"{kind}{seed}")
+    trainer, each = Trainer(output, kind), watch()
+    trainer.train(3)
+    for _ in range(14):
+        what = draw.choice(["train", "train", "train", "save", "go back", "look", "look", "new watch"])
+        if what == "train":
+            trainer.train(draw.randint(1, 9))
+        elif what == "save":
+            trainer.save()
+        elif what == "go back":
+            trainer.go_back()
+            trainer.train(draw.randint(1, 4))
+        elif what == "look":
+            look(each)
+        elif each is not None:
+            if draw.random() < 0.5:
+                look(each)
+            each.close()
+            each = watch()
+    look(each)
+    each.close()
+    found = logged()
+    assert dict(found.curve("loss")) == trainer.expected
+    assert len(found.curve("loss")) == len(trainer.expected)
+    assert dict(found.curve("lr")) == {step: float(step) for step in trainer.expected}
+    assert found.rows() == len(trainer.rows)
+    assert found.sessions[-1].step == trainer.step
