@@ -11,7 +11,7 @@ from batonpass.sync.trainer_metrics.intake import Intake
 from batonpass.sync.trainer_metrics.sources import Found, Kind, find_sources
 from batonpass.sync.trainer_metrics.stored import Before
 
-READS_PER_LOOK = 8
+READS_PER_LOOK = 2
 """So many chunks at most are read in one look, so that the checkpoints are not kept waiting by a long history."""
 
 
