@@ -19,6 +19,10 @@ _LAUNCH = re.compile(
     r"lightning_logs|tb_logs|tensorboard|runs|logs|version_\d+|\d{9,}(\.\d+)?|\d{4}-?\d\d-?\d\d.*|\d\d-\d\d-\d\d|[A-Z][a-z]{2}\d\d_\d\d-\d\d-\d\d.*"
 )
 """Folders that say where or when a trainer was started and not what is measured: they are no part of a metric's name."""
+_PLAIN_NAMES = frozenset(
+    ("metrics", "results", "log", "logs", "history", "progress", "training", "training_log", "trainer_log")
+)
+"""Tables that hold all of a training; another name ("val.csv") says which part of it, and comes before the metrics' names."""
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -69,7 +73,10 @@ def _in_order(kind: Kind, files: list[tuple[Path, tuple[str, ...], tuple[str, ..
         launch = each
         while kind is Kind.HISTORY and each == parts and launch and launch[:-1] in launches:
             launch = launch[:-1]  # a copy of a checkpoint under another name ("best"), beside the others
-        prefix = clean_name("/".join(part for part in launch if not _LAUNCH.fullmatch(part)))
+        named = [part for part in launch if not _LAUNCH.fullmatch(part)]
+        if kind in (Kind.CSV, Kind.JSON_LINES) and path.stem.lower() not in _PLAIN_NAMES:
+            named.append(path.stem)
+        prefix = clean_name("/".join(named))
         made.append(Found(kind, path, prefix, "/".join(launch), _order(kind, path, parts)))
     return sorted(made, key=lambda found: found.order)[-FILES_LIMIT:]
 

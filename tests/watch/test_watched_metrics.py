@@ -177,6 +177,17 @@ def test_steps_that_begin_anew_with_every_epoch_become_one_count(output, watch, 
     assert found.sessions[-1].rewinds == ()
 
 
+def test_two_tables_with_one_column_name_are_two_curves(output, watch, look, logged):
+    for name, value in (("train", 1.0), ("val", 2.0)):
+        (output / f"{name}.csv").write_text(f"step,loss\n1,{value}\n2,{value}\n")
+    each = watch()
+    look(each)
+    found = logged(each)
+    assert found.curve("train/loss") == [(1, 1.0), (2, 1.0)]
+    assert found.curve("val/loss") == [(1, 2.0), (2, 2.0)]
+    assert found.sessions[-1].rewinds == ()
+
+
 def test_several_event_files_of_one_folder_are_one_story_in_order(output, watch, look, logged):
     second, first = begin_events(output, 2), begin_events(output, 1)
     append(second, scalars([(3, "loss", 3.0)]))
