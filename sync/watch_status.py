@@ -62,8 +62,8 @@ def lacks(missing: tuple[str, ...]) -> list[str]:
     """The lines that say what a checkpoint lacks; none where nothing is known to be missing.
 
     >>> lacks(("it holds tensors only",))
-    ['for an exact resume this is missing: it holds tensors only']
+    ['why a resume from it is not called exact: it holds tensors only']
     """
     if len(missing) <= 1:
-        return [f"for an exact resume this is missing: {text}" for text in missing]
-    return ["for an exact resume these are missing:", *(f"  - {text}" for text in missing)]
+        return [f"why a resume from it is not called exact: {text}" for text in missing]
+    return ["why a resume from it is not called exact:", *(f"  - {text}" for text in missing)]

@@ -33,4 +33,4 @@ def test_the_status_command_lists_what_the_newest_checkpoint_lacks(tmp_path, cap
     assert main(["status", "cats", "--store", str(tmp_path / "drive")]) == 0
     text = capsys.readouterr().out
     assert all(line in text for line in missing)
-    assert "for an exact resume" in text
+    assert "not called exact" in text
