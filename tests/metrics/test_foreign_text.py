@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import json
 import math
 
@@ -176,3 +178,12 @@ def test_the_same_rows_at_the_same_places_are_not_new():
     seen.begin_again()
     assert [seen.is_new(p) for p in (points[0], points[1])] == [False, False]
     assert seen.is_new(points[2])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["core.metrics.foreign.point", "core.metrics.foreign.framing", "core.metrics.foreign.steps", "sync.watch_status"],
+)
+def test_the_examples_hold(name):
+    result = doctest.testmod(importlib.import_module(f"batonpass.{name}"))
+    assert result.failed == 0 < result.attempted
