@@ -63,6 +63,7 @@ class SyncService:
         self._stopping = stopping or threading.Event()
         self._outbox = Outbox()
         self._lock = threading.Lock()
+        self._noting = threading.Lock()
         self._idle = threading.Condition(self._lock)
         self._told: tuple[Any, ...] = ()
         """What the session's file said of the training and of the lanes."""
@@ -180,11 +181,16 @@ class SyncService:
         now = time.monotonic()
         due = self._beat_at is None or now - self._beat_at >= IDLE_BEAT_S
         if force or due or tell != self._told:
-            self._writer.change(**facts, **self._duties.extras(), sync=self.state())
+            self._note(**self._duties.extras(), sync=self.state())
             self._writer.publish()
             self._told, self._beat_at, self._beats = tell, now, self._beats + 1
         if trouble is not None:  # the heartbeat and the metrics are out; now say what keeps the fence from looking
             raise trouble
+
+    def _note(self, **more: Any) -> None:
+        """Write the facts of this moment into the record. Two lanes may be here at once: older facts never replace newer ones."""
+        with self._noting:
+            self._writer.change(**self._duties.facts(), **more)
 
     def _fence(self) -> BatonpassError | None:
         try:
@@ -225,7 +231,7 @@ class SyncService:
         began, cpu_s, helpers_s = time.monotonic(), time.thread_time(), self._mirror.helpers_cpu_s
         listing = self._mirror.send(directory, manifest)
         self._writer.add_checkpoint(listing)
-        self._writer.change(**self._duties.facts())
+        self._note()
         self._writer.publish()
         self._published = listing
         self._mirror.published(listing, manifest)

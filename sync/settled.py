@@ -132,3 +132,11 @@ class Settling:
         settled = [c for c in candidates if self._before.get(c.name) == c.marks]
         self._before = {c.name: c.marks for c in candidates}
         return settled
+
+
+def newest_of_each_family(candidates: list[Candidate]) -> list[Candidate]:
+    """Oldest first, so that the newest of all is published last; "best.pt" and "last.pt" are two families."""
+    newest: dict[str, Candidate] = {}
+    for candidate in sorted(candidates, key=lambda c: (c.modified_ns, c.name)):
+        newest[candidate.family] = candidate
+    return sorted(newest.values(), key=lambda c: (c.modified_ns, c.name))

@@ -34,7 +34,7 @@ def can_be_checked(path: Path) -> bool:
 def _why_not_whole_file(path: Path) -> str:
     checks: dict[str, Callable[[Path], str]] = {
         ".safetensors": _safetensors,
-        ".keras": _zip,
+        ".keras": _keras,
         ".h5": _hdf5,
         ".json": _json,
         ".pt": _torch,
@@ -105,6 +105,17 @@ def _zip(path: Path) -> str:
     ) as error:
         return f"not a whole zip file: {error}"
     return f"the zip entry {bad} is damaged" if bad else ""
+
+
+def _keras(path: Path) -> str:
+    """Keras 3 keeps the model's build plan and its weights (the optimizer's among them) in one zip."""
+    if reason := _zip(path):
+        return reason
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    if "config.json" not in names:
+        return "config.json is not in it"
+    return "" if any(name.startswith("model.weights") for name in names) else "model.weights.h5 is not in it"
 
 
 def _hdf5(path: Path) -> str:

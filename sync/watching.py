@@ -1,6 +1,5 @@
-"""Mirrors the output folder of any trainer into a run, with no change to its code. Polls, because no notification reaches across mounts.
-
-Metrics of other trainers (TensorBoard, `trainer_state.json`, CSV) are not read yet.
+"""Mirrors the output folder of any trainer into a run, checkpoints and metrics, with no change to its code. Polls, because no
+notification reaches across mounts.
 """
 
 from __future__ import annotations
@@ -10,22 +9,23 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from batonpass.core.errors import FormatError, UsageError
-from batonpass.core.model import EndKind, Manifest
+from batonpass.core.model import EndKind
 from batonpass.core.settings import Settings
 from batonpass.core.storage import Store
 from batonpass.sync.active import ActiveSession
-from batonpass.sync.foreign import read_position
 from batonpass.sync.handover import Patience
 from batonpass.sync.machine import process_lives
 from batonpass.sync.pruning import Keep
-from batonpass.sync.settled import Candidate, FileMark, Settling, family_of, find_candidates
+from batonpass.sync.settled import Candidate, FileMark, Settling, family_of, find_candidates, newest_of_each_family
 from batonpass.sync.snapshots import Held, NotTakenError, commit_held, take_snapshot
+from batonpass.sync.watch_draft import Drafts
 from batonpass.sync.watch_join import content_of, continue_from_before, host_of_trainer, join_watched
+from batonpass.sync.watch_status import WatchStatus
+from batonpass.sync.watched_metrics import WatchedMetrics
 
 QUIET_S = 3600.0
 """Without the trainer's process id: so long without any change in the folder, and the trainer is no longer called alive."""
@@ -41,6 +41,8 @@ class WatchOptions:
     keep: Keep = field(default_factory=lambda: Keep(last=3))
     say: Callable[[str], None] = print
     takeover: bool = False
+    metrics: bool = True
+    """Read the numbers that the trainer writes into files. Off where a callback logs them: they would come twice."""
 
 
 class Watch:
@@ -65,8 +67,6 @@ class Watch:
         self._held: dict[str, Held] = {}
         """Family -> its newest files, in a folder of ours."""
         self._newest: Path | None = None
-        self._attempts: dict[int, int] = {}
-        self._named_step: int | None = None
         self._seen: dict[str, tuple[FileMark, ...]] = {}
         self._changed_at = time.monotonic()
         self._complaint = ""
@@ -79,6 +79,8 @@ class Watch:
             joined.close()  # its lock is free: the next watch of the same process may follow at once
             raise
         self._position = (joined.writer.record.step, 0.0)
+        self.metrics = WatchedMetrics(folder, joined, read_files=options.metrics, say=self._say)
+        self._drafts = Drafts(joined, self.metrics.intake)
         self.active = ActiveSession(
             joined,
             home=settings.home,
@@ -104,21 +106,22 @@ class Watch:
         with self._lock:
             if self._closed:
                 return 0
+            behind = self._read_metrics()
             self._drop_overwritten()
             try:
                 found = find_candidates(self.folder)
             except OSError as error:
                 self._complain(f"batonpass: {self.folder} cannot be read: {error.strerror or error}; it is tried again")
-                return len(self.active.service.in_use)
+                return len(self.active.service.in_use) + behind
             self._note_changes(found)
             settled = {c.name for c in self._settling.look(found)}
             fresh = [c for c in found if self._is_fresh(c)]
-            ready = _newest_of_each_family([c for c in fresh if c.name in settled])
+            ready = newest_of_each_family([c for c in fresh if c.name in settled])
             busy = len(self.active.service.in_use)
             if ready and not busy:
                 self._take(ready[0])
                 return max(len(ready), 1)
-            return busy + len(fresh)
+            return busy + len(fresh) + behind
 
     def run_until(self, stopping: threading.Event) -> str:
         """Poll until `stopping` is set or the trainer's process has ended; returns why it ended, in a few words."""
@@ -144,9 +147,24 @@ class Watch:
             self._closed = True
         return self.active.close(EndKind.CLOSED, detail=why, timeout_s=max(deadline - time.monotonic(), 1.0))
 
+    def status(self) -> WatchStatus:
+        """What of it is safe, what the newest checkpoint lacks, and how far the training came."""
+        place = self.metrics.place
+        return WatchStatus(self.active.status(), float(self._facts()["epoch"]), place.rows, self.metrics.source)
+
     def _facts(self) -> dict[str, Any]:
         step, epoch = self._position
-        return {"step": step, "epoch": epoch, "alive": self.trainer_lives}
+        resumed = self.active.joined.writer.record.resumed_from
+        if self._newest is None and resumed is not None:
+            step = resumed.step
+        return {"step": step, "epoch": epoch, "alive": self.trainer_lives, **self.metrics.facts()}
+
+    def _read_metrics(self) -> bool:
+        rows = self.metrics.place.rows
+        behind = self.metrics.look()
+        if self.metrics.place.rows != rows:
+            self._changed_at = time.monotonic()
+        return behind
 
     def _note_changes(self, found: list[Candidate]) -> None:
         seen = {c.name: c.marks for c in found}
@@ -191,7 +209,9 @@ class Watch:
         """Hand over all that is held: what else lies in the folder travels with the newest, and equal bytes are not sent again."""
         try:
             directory, manifest = commit_held(
-                self.active.joined.local.checkpoints, self._draft(candidate), self._held.values()
+                self.active.joined.local.checkpoints,
+                self._drafts.make(candidate, after_step=self._position[0], durable=self.active.service.durable),
+                self._held.values(),
             )
         except OSError as error:
             self._forget(candidate.family)
@@ -216,30 +236,6 @@ class Watch:
             self._complaint = text
             self._say(text)
 
-    def _draft(self, candidate: Candidate) -> Manifest:
-        position = read_position(candidate.path)
-        if position.step is not None:
-            self._named_step = position.step
-        step = self._position[0] + 1 if self._named_step is None else self._named_step
-        self._attempts[step] = self._attempts.get(step, 0) + 1
-        joined = self.active.joined
-        durable = self.active.service.durable
-        record = joined.writer.record
-        return Manifest(
-            run_id=joined.info.run_id,
-            session=joined.session,
-            attempt=self._attempts[step],
-            step=step,
-            epoch=position.epoch,
-            created_at=datetime.fromtimestamp(candidate.modified_ns / 1e9, UTC),
-            files=(),
-            term=joined.head.term,
-            parent=durable.key if durable else (record.resumed_from.checkpoint if record.resumed_from else None),
-            metric_rows=joined.log.rows,
-            metrics=_finite(dict(joined.log.newest)),
-            data={"source": candidate.name, "step_from": "counter" if self._named_step is None else "name"},
-        )
-
     def _drop_overwritten(self) -> None:
         """A linked file that its trainer wrote over in place is not what was hashed: forget it, and the checkpoint with it."""
         for family in [family for family, held in self._held.items() if not held.is_intact()]:
@@ -249,15 +245,3 @@ class Watch:
                 shutil.rmtree(self._newest, ignore_errors=True)
             self._published = {content for content in self._published if not changed & content}
             self._say(f"batonpass: {family} was written over in place; its new content is taken instead")
-
-
-def _newest_of_each_family(candidates: list[Candidate]) -> list[Candidate]:
-    """Oldest first, so that the newest of all is published last; "best.pt" and "last.pt" are two families."""
-    newest: dict[str, Candidate] = {}
-    for candidate in sorted(candidates, key=lambda c: (c.modified_ns, c.name)):
-        newest[candidate.family] = candidate
-    return sorted(newest.values(), key=lambda c: (c.modified_ns, c.name))
-
-
-def _finite(values: dict[str, float]) -> dict[str, float]:
-    return {name: value for name, value in values.items() if abs(value) < float("inf")}

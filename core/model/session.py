@@ -65,7 +65,7 @@ class ResumeRecord:
     session: str
     """The session whose checkpoint it is."""
     checkpoint: str
-    """Key of its manifest."""
+    """Key of its manifest; empty where a watcher went on after another one before there was any checkpoint."""
     step: int
     metric_rows: int
     """Rows of `session` from this number on are superseded by the resumed session."""

@@ -15,7 +15,7 @@ from batonpass.core.settings import Settings, read_settings
 from batonpass.core.storage import Store
 
 if TYPE_CHECKING:
-    from batonpass.sync.active import SessionStatus
+    from batonpass.sync.watch_status import WatchStatus
     from batonpass.sync.watching import Watch
 
 _open_watches: dict[tuple[str, str], FolderWatch] = {}
@@ -37,13 +37,13 @@ class FolderWatch:
         self._thread.start()
         atexit.register(self.stop)
 
-    def status(self) -> SessionStatus:
-        """What of it is safe."""
-        return self._watch.active.status()
+    def status(self) -> WatchStatus:
+        """What of it is safe, what the newest checkpoint lacks for an exact resume, how far the training came; printed, in words."""
+        return self._watch.status()
 
     def log(self, step: int, values: dict[str, Any], *, epoch: float = 0.0) -> None:
         """Log metrics of the trainer into the run. Never raises and never waits."""
-        self._watch.active.joined.log.log(step, epoch, values)
+        self._watch.metrics.log(step, values, epoch=epoch)
 
     def stop(self, *, timeout_s: float = 60.0) -> bool:
         """Take what is whole now, send it and end the session; True when all of it is on the store."""
@@ -71,12 +71,14 @@ def watch(
     account: str | None = None,
     every_s: float = 5.0,
     keep: int = 5,
+    metrics: bool = True,
     say: Callable[[str], None] = print,
 ) -> FolderWatch:
     """Mirror every checkpoint that appears in `folder` (made if it is not there) until `stop()` or the end of this process.
 
     Taken are files *.pt *.pth *.ckpt *.safetensors *.keras *.h5 and folders `checkpoint-<n>`, once they have been still for
-    `every_s` seconds and are structurally whole. `keep`: how many stay on the store. Metrics of other trainers are not read yet.
+    `every_s` seconds and are structurally whole. `keep`: how many stay on the store. With `metrics` the numbers that the
+    trainer writes (TensorBoard, `trainer_state.json`, CSV, JSON lines) are logged into the run; turn it off where you `log` them yourself.
     Errors: those of `batonpass.start`.
     """
     from batonpass.sync.pruning import Keep  # noqa: PLC0415  # `import batonpass` stays light
@@ -95,7 +97,7 @@ def watch(
         run,
         account=account or settings.account or "",
         settings=settings,
-        options=WatchOptions(pid=os.getpid(), every_s=every_s, keep=Keep(last=keep), say=say),
+        options=WatchOptions(pid=os.getpid(), every_s=every_s, keep=Keep(last=keep), say=say, metrics=metrics),
     )
     joined = inner.active.joined
     watched = FolderWatch(inner)

@@ -18,6 +18,7 @@ from batonpass.core.storage import Store
 from batonpass.sync.commands.opening import add_json, add_run, open_run
 from batonpass.sync.commands.printing import ago, show, show_json, show_table
 from batonpass.sync.reading import RunFiles
+from batonpass.sync.watch_status import lacks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +57,8 @@ def _show(
     show(f"  {state.word}: {state.sentence}")
     show(f"  step {_step(files):,}{goal}, {len(files.sessions)} sessions")
     show(f"  {_safe_line(safe, now)}")
+    for line in lacks(safe.listing.missing if safe else ()):
+        show(f"  {line}")
     holder = files.session(files.head.holder or "")
     newest = holder or (files.sessions[-1] if files.sessions else None)
     if newest is not None and newest.session.resumed_from is not None:
@@ -157,7 +160,7 @@ def _tree(
                 "started_at": s.session.started_at,
                 "heard_s_ago": round(ages[s.session.id], 3),
                 "branch": s.session.branch,
-                "resumed_from": s.session.resumed_from.checkpoint if s.session.resumed_from else None,
+                "resumed_from": (s.session.resumed_from and s.session.resumed_from.checkpoint) or None,
                 "resume": _resume(s.session),
                 "checkpoints": len(s.session.checkpoints),
             }

@@ -14,6 +14,7 @@ from batonpass.sync.commands.opening import add_caps, add_store, open_store_to_w
 from batonpass.sync.commands.printing import show
 from batonpass.sync.commands.sending import SendingLine
 from batonpass.sync.pruning import Keep
+from batonpass.sync.watch_status import lacks
 from batonpass.sync.watching import Watch, WatchOptions
 
 
@@ -71,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         word = "on the store, verified" if durable.proven else "handed over to the mounted Drive, not proven"
         _say(f"batonpass: {why}; step {durable.step:,} ({size(durable.size_bytes)}) is {word}")
+        for line in lacks(durable.missing):
+            _say(f"batonpass: {line}")
     if not safe:
         _say("batonpass: what is not sent stays on this machine; the next watch of this run here sends it")
     return 0 if safe else 1

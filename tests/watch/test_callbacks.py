@@ -8,7 +8,7 @@ import sys
 import types
 
 import pytest
-from watch.trainers import hf_folder, torch_zip
+from watch.trainers import hf_folder, keras_zip, torch_zip
 
 from batonpass.core.settings import read_settings
 from batonpass.sync.reading import find_run_folder, read_run
@@ -106,7 +106,7 @@ def test_the_keras_callback_logs_and_mirrors(tmp_path, trainer_package):
     callback.on_epoch_begin(0)
     callback.on_train_batch_end(0, {"loss": 9.0})
     callback.on_epoch_end(0, {"loss": 0.5, "val_loss": 0.75})
-    (tmp_path / "out" / "epoch=1.keras").write_bytes(torch_zip(1))
+    (tmp_path / "out" / "epoch=1.keras").write_bytes(keras_zip(1))
     callback.on_train_end()
     session = session_of(tmp_path / "drive")
     assert logged(session) == {("loss", 1): 0.5, ("val_loss", 1): 0.75}

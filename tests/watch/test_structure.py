@@ -8,14 +8,14 @@ import struct
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from watch.trainers import hf_folder, safetensors, torch_zip
+from watch.trainers import hf_folder, keras_zip, safetensors, torch_zip
 
 from batonpass.sync.structure import can_be_checked, why_not_whole
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt", ".pth", ".ckpt", ".keras"])
 def test_a_whole_file_is_whole_and_every_cut_of_it_is_not(tmp_path, suffix):
-    content = safetensors(1) if suffix == ".safetensors" else torch_zip(1)
+    content = {".safetensors": safetensors, ".keras": keras_zip}.get(suffix, torch_zip)(1)
     path = tmp_path / f"a{suffix}"
     path.write_bytes(content)
     assert why_not_whole(path) == ""
@@ -33,6 +33,13 @@ def test_random_bytes_are_never_whole_and_never_an_exception(tmp_path_factory, s
         draw.choice([b"", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", struct.pack("<Q", 20)]) + draw.randbytes(200)
     )
     assert why_not_whole(path) or not can_be_checked(path)
+
+
+@pytest.mark.parametrize("part", ["config.json", "model.weights.h5"])
+def test_a_keras_file_without_one_of_its_parts_is_not_whole(tmp_path, part):
+    path = tmp_path / "a.keras"
+    path.write_bytes(keras_zip(1, without=part))
+    assert part in why_not_whole(path)
 
 
 def test_a_flipped_byte_in_a_zip_is_noticed(tmp_path):

@@ -24,6 +24,15 @@ def torch_zip(seed: int, size: int = 4000) -> bytes:
     return out.getvalue()
 
 
+def keras_zip(seed: int, *, without: str = "") -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name in ("metadata.json", "config.json", "model.weights.h5"):
+            if name != without:
+                archive.writestr(zipfile.ZipInfo(name), random.Random(seed).randbytes(500))
+    return out.getvalue()
+
+
 def hf_folder(folder: Path, step: int) -> Path:
     target = folder / f"checkpoint-{step}"
     target.mkdir()
