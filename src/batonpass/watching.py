@@ -15,6 +15,7 @@ from batonpass.core.settings import Settings, read_settings
 from batonpass.core.storage import Store
 
 if TYPE_CHECKING:
+    from batonpass.core.model import ResumeRecord
     from batonpass.sync.active import SessionStatus
     from batonpass.sync.watching import Watch
 
@@ -45,6 +46,18 @@ class FolderWatch:
         """Log metrics of the trainer into the run. Never raises and never waits."""
         self._watch.active.joined.log.log(step, epoch, values)
 
+    @property
+    def newest_step(self) -> int | None:
+        """The step of the checkpoint that the run had when this watch began; None where it had none."""
+        record = self._watch.active.joined.writer.record.resumed_from
+        return record.step if record else None
+
+    def continues(self, record: ResumeRecord) -> None:
+        """The trainer goes on from this very checkpoint. StoreError where that cannot be written down now."""
+        writer = self._watch.active.joined.writer
+        writer.change(step=record.step, resumed_from=record)
+        writer.publish()
+
     def stop(self, *, timeout_s: float = 60.0) -> bool:
         """Take what is whole now, send it and end the session; True when all of it is on the store."""
         self._stopping.set()
@@ -71,12 +84,14 @@ def watch(
     account: str | None = None,
     every_s: float = 5.0,
     keep: int = 5,
+    metrics: bool = True,
     say: Callable[[str], None] = print,
 ) -> FolderWatch:
     """Mirror every checkpoint that appears in `folder` (made if it is not there) until `stop()` or the end of this process.
 
     Taken are files *.pt *.pth *.ckpt *.safetensors *.keras *.h5 and folders `checkpoint-<n>`, once they have been still for
-    `every_s` seconds and are structurally whole. `keep`: how many stay on the store. Metrics of other trainers are not read yet.
+    `every_s` seconds and are structurally whole. `keep`: how many stay on the store. `metrics=False`: the numbers that the trainer
+    writes into the folder are left alone, because they are logged by other means.
     Errors: those of `batonpass.start`.
     """
     from batonpass.sync.pruning import Keep  # noqa: PLC0415  # `import batonpass` stays light
@@ -95,7 +110,7 @@ def watch(
         run,
         account=account or settings.account or "",
         settings=settings,
-        options=WatchOptions(pid=os.getpid(), every_s=every_s, keep=Keep(last=keep), say=say),
+        options=WatchOptions(pid=os.getpid(), every_s=every_s, keep=Keep(last=keep), metrics=metrics, say=say),
     )
     joined = inner.active.joined
     watched = FolderWatch(inner)
