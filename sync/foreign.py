@@ -27,7 +27,9 @@ class Position:
 
 
 def read_position(path: Path) -> Position:
-    """From `trainer_state.json` where there is one, else from the name: "checkpoint-500", "step=500", "epoch=3"."""
+    """From `trainer_state.json` where there is one, else from the name ("checkpoint-500", "step=500", "epoch=3"); a name without a
+    step stands back behind the side-car, which knows it.
+    """
     if path.is_dir():
         state = _trainer_state(path)
         step, epoch = state.get("global_step"), state.get("epoch")
@@ -38,7 +40,18 @@ def read_position(path: Path) -> Position:
     epoch = float(epochs[1]) if epochs else 0.0
     if steps:
         return Position(int(steps[1]), epoch)
+    facts = _facts_of(path)
+    if facts is not None:
+        return Position(facts.step, epoch)
     return Position(int(epochs[1]) if epochs else None, epoch)
+
+
+def _facts_of(path: Path) -> Facts | None:
+    """The side-car's facts, beside the checkpoint or (Lightning) inside it."""
+    if path.suffix.lower() != ".ckpt":
+        return read_facts(path)
+    words = words_in_pickle(path)
+    return _embedded_facts(words) if words and EMBEDDED_KEY in words else None
 
 
 def what_is_missing(path: Path, names: Collection[str]) -> tuple[str, ...]:
