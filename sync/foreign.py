@@ -107,7 +107,9 @@ def _missing_in_lightning(path: Path) -> tuple[str, ...]:
         ("lr_schedulers", "the schedulers' state"),
         ("loops", "the place in the training"),
     )
-    found = [f"{what} ({word}) is not in it: it was saved with weights only" for word, what in parts if word not in words]
+    found = [
+        f"{what} ({word}) is not in it: it was saved with weights only" for word, what in parts if word not in words
+    ]
     facts = _embedded_facts(words) if EMBEDDED_KEY in words else None
     return (*found, *_missing_beside(facts, _NO_STREAMS_IN_LIGHTNING))
 

@@ -32,7 +32,16 @@ def words_in_pickle(path: Path) -> frozenset[str] | None:
                     return None
                 if isinstance(argument, str):
                     found.add(argument)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, IndexError):
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+        RuntimeError,
+        IndexError,
+    ):
         return None
     return frozenset(found)
 

@@ -51,7 +51,8 @@ class ReplayLoader:
         replay, self._replay = self._replay, None
         if replay is None:
             self._start, self._given = self._moment(), 0
-            source, ahead = iter(self._loader), []
+            source = iter(self._loader)
+            ahead: list[Any] = []
         else:
             source, ahead = self._read_again(*replay)
         yield from ahead
@@ -81,7 +82,9 @@ class ReplayLoader:
                 if name in moment["generators"]:
                     generator.set_state(moment["generators"][name])
         except (KeyError, TypeError, RuntimeError) as error:
-            raise FormatError("the stored position in the data cannot be used", hint="the file may be damaged") from error
+            raise FormatError(
+                "the stored position in the data cannot be used", hint="the file may be damaged"
+            ) from error
 
     def _generators(self) -> Iterator[tuple[str, torch.Generator]]:
         """The user's own generators that decide the order, each once."""

@@ -117,7 +117,9 @@ def _decode(tree: Any, tensors: Mapping[str, Any]) -> Sidecar | None:
     def fetch(_file: str, name: str) -> torch.Tensor:
         found = tensors.get(name)
         if not isinstance(found, torch.Tensor):
-            raise CorruptCheckpointError(f"the side-car has no tensor {name!r}", hint="without it the resume is PARTIAL")
+            raise CorruptCheckpointError(
+                f"the side-car has no tensor {name!r}", hint="without it the resume is PARTIAL"
+            )
         return found.clone()
 
     state = Decoder(fetch).decode(tree.get("state"))
@@ -128,6 +130,4 @@ def _decode(tree: Any, tensors: Mapping[str, Any]) -> Sidecar | None:
 
 def _bytes_of(name: str, tensor: torch.Tensor) -> TensorBytes:
     size = tensor.numel() * tensor.element_size()
-    return TensorBytes(
-        name, tensor.dtype, tuple(tensor.shape), size, lambda: live_chunks(tensor, _WINDOW_BYTES)
-    )
+    return TensorBytes(name, tensor.dtype, tuple(tensor.shape), size, lambda: live_chunks(tensor, _WINDOW_BYTES))

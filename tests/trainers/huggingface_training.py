@@ -55,6 +55,7 @@ def main():
     p.add_argument("--store")
     p.add_argument("--resume", action="store_true")
     p.add_argument("--kill", type=int, default=0)
+    p.add_argument("--die-saving", type=int, default=0, help="SIGKILL while the checkpoint of this step is half written")
     p.add_argument("--every", type=int, default=4)
     p.add_argument("--workers", type=int, default=0)
     p.add_argument("--limit", type=int)
@@ -64,8 +65,14 @@ def main():
     torch.manual_seed(3)
     model = BertForSequenceClassification(
         BertConfig(
-            vocab_size=32, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8,
-            max_position_embeddings=8, hidden_dropout_prob=0.3, attention_probs_dropout_prob=0.3,
+            vocab_size=32,
+            hidden_size=8,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=8,
+            max_position_embeddings=8,
+            hidden_dropout_prob=0.3,
+            attention_probs_dropout_prob=0.3,
         )
     )
     ours = BatonpassCallback("tiny", store=a.store)
@@ -73,13 +80,31 @@ def main():
     trainer = Trainer(
         model=model,
         args=TrainingArguments(
-            a.folder, num_train_epochs=4, per_device_train_batch_size=4, learning_rate=0.01, save_steps=a.every,
-            logging_steps=1, save_total_limit=a.limit, report_to=[], use_cpu=True, disable_tqdm=True, seed=7,
+            a.folder,
+            num_train_epochs=4,
+            per_device_train_batch_size=4,
+            learning_rate=0.01,
+            save_steps=a.every,
+            logging_steps=1,
+            save_total_limit=a.limit,
+            report_to=[],
+            use_cpu=True,
+            disable_tqdm=True,
+            seed=7,
             dataloader_num_workers=a.workers,
         ),
         train_dataset=ours.steady(data) if a.steady else data,
         callbacks=[ours, *([Killed(a.kill, ours)] if a.kill else [])],
     )
+    if a.die_saving:
+        whole = trainer._save_rng_state
+
+        def half(folder):
+            if trainer.state.global_step == a.die_saving:
+                Killed(a.die_saving, ours).on_step_end(None, trainer.state, None)
+            whole(folder)
+
+        trainer._save_rng_state = half
     trainer.train(resume_from_checkpoint=ours.resume_from() if a.resume else None)
     weights = b"".join(t.numpy().tobytes() for t in model.state_dict().values())
     print("WEIGHTS", hashlib.sha256(weights).hexdigest())

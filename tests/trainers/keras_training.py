@@ -62,7 +62,12 @@ def main():
     saves = keras.callbacks.ModelCheckpoint(str(a.folder / "epoch-{epoch}.keras"))
     both = [ours, saves] if a.first else [saves, ours]
     model.fit(
-        data, data.sum(1, keepdims=True), batch_size=4, epochs=4, initial_epoch=ours.initial_epoch, verbose=0,
+        data,
+        data.sum(1, keepdims=True),
+        batch_size=4,
+        epochs=4,
+        initial_epoch=ours.initial_epoch,
+        verbose=0,
         callbacks=[*both, *([Killed(a.kill, ours)] if a.kill else [])],
     )
     weights = b"".join(keras.ops.convert_to_numpy(v).tobytes() for v in model.trainable_variables)

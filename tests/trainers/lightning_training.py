@@ -10,7 +10,7 @@ import signal
 import time
 from pathlib import Path
 
-import lightning as L
+import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
@@ -26,12 +26,12 @@ class Points(Dataset):
         return 24
 
     def __getitem__(self, index):
-        noise = random.random() + np.random.rand() + torch.rand(1).item()
+        noise = random.random() + np.random.rand() + torch.rand(1).item()  # noqa: NPY002  # the stream that augmentations use
         x = torch.linspace(0, 1, 4) * (index + 1) + 0.1 * noise
         return x, x.sum().reshape(1)
 
 
-class Net(L.LightningModule):
+class Net(lightning.LightningModule):
     def __init__(self):
         super().__init__()
         self.net = torch.nn.Sequential(
@@ -80,16 +80,22 @@ def main():
     p.add_argument("--validate", action="store_true")
     p.add_argument("--without", action="store_true", help="no side-car: the callback's state is thrown away")
     a = p.parse_args()
-    L.seed_everything(7 if not (a.resume or a.path) else 99)  # a resumed process owes nothing to its own seed
+    lightning.seed_everything(7 if not (a.resume or a.path) else 99)  # a resumed process owes nothing to its own seed
     when = {"every_n_train_steps": a.every} if a.every else {"every_n_epochs": 1}
     keeps = ModelCheckpoint(dirpath=a.folder, save_top_k=-1, filename="{epoch}-{step}", **when)
     ours = BatonpassCallback("tiny", folder=a.folder, store=a.store, every_steps=1) if a.store else None
     loader = DataLoader(Points(), batch_size=4, shuffle=True, num_workers=a.workers)
     if ours and a.without:
         ours.load_state_dict = lambda state: None
-    trainer = L.Trainer(
-        max_epochs=a.epochs, accelerator="cpu", devices=1, logger=False, enable_progress_bar=False,
-        enable_model_summary=False, default_root_dir=a.folder, num_sanity_val_steps=0,
+    trainer = lightning.Trainer(
+        max_epochs=a.epochs,
+        accelerator="cpu",
+        devices=1,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=a.folder,
+        num_sanity_val_steps=0,
         callbacks=[keeps, *([ours] if ours else []), *([Killed(a.kill, ours)] if a.kill else [])],
     )
     model = Net()

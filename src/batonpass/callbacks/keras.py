@@ -106,7 +106,7 @@ class _Keras:
         if self._mirroring.attempt(self._capture, over):
             self._look()
 
-    def _capture(self, over: bool) -> None:  # noqa: FBT001  # handed on by `attempt`
+    def _capture(self, over: bool) -> None:
         from batonpass.core.training.rng import read_streams  # noqa: PLC0415  # torch is there by now, if it is the backend
 
         self._then = {"streams": read_streams(), "epoch": self._epoch, "step": self._step, "over": over}
@@ -171,7 +171,9 @@ class _Keras:
 
         missing = [*missing_in(path)]
         if epoch != self._first_epoch:
-            missing.append(f"fit began with epoch {epoch} instead of {self._first_epoch}: pass initial_epoch=callback.initial_epoch")
+            missing.append(
+                f"fit began with epoch {epoch} instead of {self._first_epoch}: pass initial_epoch=callback.initial_epoch"
+            )
         sidecar = read_sidecar(path)
         if sidecar is not None:
             variables, seeds = self._seed_variables(), sidecar.state["seeds"]

@@ -135,7 +135,10 @@ class _Lightning:
                 return
             combined.flattened = self._replays = [ReplayLoader(loader) for loader in combined.flattened]
         except AttributeError as error:
-            self._replays, self._why_no_replay = [], f"this Lightning has another inside ({error}): the place in the data"
+            self._replays, self._why_no_replay = (
+                [],
+                f"this Lightning has another inside ({error}): the place in the data",
+            )
             return
         # it speaks of the bare loader, which we have just made resumable
         warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")

@@ -42,7 +42,9 @@ def find_resume(
     except NothingToRestoreError as error:
         reached = _reached(files)
         if reached is None or from_scratch:
-            say(f"batonpass: {run}: nothing to resume from" + (": beginning from zero, as you asked" if reached else ""))
+            say(
+                f"batonpass: {run}: nothing to resume from" + (": beginning from zero, as you asked" if reached else "")
+            )
             return None
         raise NothingToRestoreError(
             f"{run} was trained before ({reached}), and no checkpoint of it can be brought back:\n{error.message}",
