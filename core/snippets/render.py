@@ -88,9 +88,9 @@ def reach(target: Target, inputs: SnippetInputs) -> Cell:
         raise UsageError(
             f"no cell is known for a store at {inputs.store}", hint="keep runs in a folder or on gdrive://"
         )
-    secret = {Target.COLAB: "secret_colab", Target.KAGGLE: "secret_kaggle"}.get(target, "secret_local")
-    values = {"token_file": inputs.token_file} if secret == "secret_local" else {}
-    return code(fill(secret, store=inputs.store, **values))
+    cell = {Target.COLAB: "secret_colab", Target.KAGGLE: "secret_kaggle"}.get(target, "secret_local")
+    values = {"token_file": inputs.token_file} if cell == "secret_local" else {}
+    return code(fill(cell, store=inputs.store, **values))
 
 
 def install_body(target: Target, wheels: tuple[tuple[str | None, ...], ...]) -> str:

@@ -13,8 +13,6 @@ import time
 import urllib.request
 from pathlib import Path
 
-import pytest
-
 from batonpass.__main__ import VERBS
 from batonpass.core import errors
 

@@ -180,7 +180,9 @@ def test_a_trainers_cell_resumes_by_id_and_begins_nothing(target: Target, inputs
     snippet = render(target, inputs)
     last = snippet.cells[-1].source
     assert f"BatonpassCallback({inputs.run_id!r}, " in last
-    assert last.index("resume_from()") < last.index("raise RuntimeError(") < max(last.find(".fit("), last.find(".train("))
+    assert (
+        last.index("resume_from()") < last.index("raise RuntimeError(") < max(last.find(".fit("), last.find(".train("))
+    )
     assert "bp.start(" not in snippet.code
 
 
@@ -190,7 +192,9 @@ def test_a_trainers_cell_resumes_by_id_and_begins_nothing(target: Target, inputs
 @example(text=HOSTILE)
 def test_no_value_can_break_out_of_a_trainers_cell(target: Target, text: str):
     """As above, for the values that these cells use."""
-    snippet = render(target, dataclasses.replace(FOLDER_INPUTS, run_name=text, run_id=text, account=text, store="/" + text))
+    snippet = render(
+        target, dataclasses.replace(FOLDER_INPUTS, run_name=text, run_id=text, account=text, store="/" + text)
+    )
     assert text in literals(snippet)
     assert shape(snippet) == shape(render(target, FOLDER_INPUTS))
 

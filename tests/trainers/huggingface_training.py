@@ -49,21 +49,9 @@ class Killed(TrainerCallback):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main():
-    p = argparse.ArgumentParser()
-    p.add_argument("folder", type=Path)
-    p.add_argument("--store")
-    p.add_argument("--resume", action="store_true")
-    p.add_argument("--kill", type=int, default=0)
-    p.add_argument("--die-saving", type=int, default=0, help="SIGKILL while the checkpoint of this step is half written")
-    p.add_argument("--every", type=int, default=4)
-    p.add_argument("--workers", type=int, default=0)
-    p.add_argument("--limit", type=int)
-    p.add_argument("--augment", action="store_true")
-    p.add_argument("--steady", action="store_true")
-    a = p.parse_args()
+def build():
     torch.manual_seed(3)
-    model = BertForSequenceClassification(
+    return BertForSequenceClassification(
         BertConfig(
             vocab_size=32,
             hidden_size=8,
@@ -75,6 +63,24 @@ def main():
             attention_probs_dropout_prob=0.3,
         )
     )
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("folder", type=Path)
+    p.add_argument("--store")
+    p.add_argument("--resume", action="store_true")
+    p.add_argument("--kill", type=int, default=0)
+    p.add_argument(
+        "--die-saving", type=int, default=0, help="SIGKILL while the checkpoint of this step is half written"
+    )
+    p.add_argument("--every", type=int, default=4)
+    p.add_argument("--workers", type=int, default=0)
+    p.add_argument("--limit", type=int)
+    p.add_argument("--augment", action="store_true")
+    p.add_argument("--steady", action="store_true")
+    a = p.parse_args()
+    model = build()
     ours = BatonpassCallback("tiny", store=a.store)
     data = Sentences(augment=a.augment)
     trainer = Trainer(

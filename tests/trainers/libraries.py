@@ -15,5 +15,7 @@ def need(library):
     if importlib.util.find_spec(library) is not None:
         return
     if REQUIRED:
-        pytest.fail(f"{library} is not installed, and BATONPASS_REQUIRE_TRAINERS is set: make test-trainers installs it")
+        pytest.fail(
+            f"{library} is not installed, and BATONPASS_REQUIRE_TRAINERS is set: make test-trainers installs it"
+        )
     pytest.skip(f"{library} is not installed: make test-trainers installs it")

@@ -38,6 +38,8 @@ class Mirroring:
         self._keep = keep
         self._watch: FolderWatch | None = None
         self._trouble = ""
+        self._logged: tuple[int, set[str]] = (-1, set())
+        """The names that were logged at the newest step."""
 
     def resume_from(self, folder: str | Path, *, from_scratch: bool) -> Path | None:
         """The path of the newest durable checkpoint, brought into `folder`. Errors: as `find_resume`."""
@@ -89,10 +91,14 @@ class Mirroring:
         return True
 
     def log(self, step: int, values: Mapping[str, Any] | None, *, epoch: float | None = None) -> None:
-        """Log those of `values` that are numbers."""
+        """Log those of `values` that are numbers, each once a step: trainers report the same ones again after a validation."""
         if self._watch is None or not values:
             return
-        numbers = {str(name): value for name, value in values.items() if _is_number(value)}
+        if self._logged[0] != step:
+            self._logged = (step, set())
+        known = self._logged[1]
+        numbers = {str(name): value for name, value in values.items() if _is_number(value) and str(name) not in known}
+        known.update(numbers)
         whole = epoch if epoch is not None and math.isfinite(epoch) else 0.0
         self._watch.log(int(step), numbers, epoch=float(whole))
 
