@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,6 @@ class _Keras:
         """Begin to watch."""
         self._mirroring.begin(self._folder)
         self._seen = dict(self._files())
-        if self._pending is None:
-            self._mirroring.began_anew()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Remember the epoch; before the first one of a resumed training, put back what Keras left out."""
@@ -78,6 +77,8 @@ class _Keras:
         pending, self._pending = self._pending, None
         if pending is not None:
             self._mirroring.attempt(self._put_back, pending, epoch)
+        elif epoch == 0 and self._step == 0:
+            self._mirroring.began_anew()
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """A checkpoint may have been written after our last hook, by a callback that stands behind us."""
@@ -113,6 +114,9 @@ class _Keras:
 
     def _look(self) -> None:
         """Write the side-car of every file that is new or changed."""
+        self._mirroring.attempt(self._write_new)
+
+    def _write_new(self) -> None:
         for path, mark in list(self._files()):
             if self._seen.get(path) != mark:
                 self._seen[path] = mark
@@ -122,17 +126,14 @@ class _Keras:
     def _files(self) -> Iterator[tuple[Path, Mark]]:
         from batonpass.core.sidecar import is_sidecar, owner_of  # noqa: PLC0415  # `import` of this module stays light
 
-        try:
-            found = sorted(self._folder.iterdir())
-        except OSError:
-            return
-        for path in found:
-            if is_sidecar(path.name):
-                if not path.with_name(owner_of(path.name)).exists():
-                    path.unlink(missing_ok=True)  # its checkpoint was rotated away
-            elif path.suffix.lower() in _SUFFIXES:
-                stat = path.stat()
-                yield path, (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+        for path in sorted(self._folder.iterdir()) if self._folder.is_dir() else ():
+            with suppress(FileNotFoundError):  # it is being rotated away
+                if is_sidecar(path.name):
+                    if not path.with_name(owner_of(path.name)).exists():
+                        path.unlink()  # its checkpoint was rotated away
+                elif path.suffix.lower() in _SUFFIXES:
+                    stat = path.stat()
+                    yield path, (stat.st_size, stat.st_mtime_ns, stat.st_ino)
 
     def _write(self, path: Path, then: dict[str, Any]) -> None:
         from batonpass.core.training.rng import streams_tree  # noqa: PLC0415

@@ -90,18 +90,16 @@ class _Lightning:
         """After Lightning's own restore, right before the first batch: put back what it left out."""
         self._wrap_loaders(trainer)
         stored, self._stored = self._stored, None
-        if trainer.global_step == 0 and self._mirroring.placed is None:
+        if trainer.global_step == 0:
             self._mirroring.began_anew()
         if trainer.global_step > 0 or stored is not None:
-            missing: list[str] = []
-            environment: list[dict[str, str]] = []
-            if not self._mirroring.attempt(self._put_back, stored, missing, environment):
-                missing.append("what the side-car holds could not be put back")
-            if self._mirroring.placed is not None:
-                missing += missing_in(self._mirroring.placed.path)
-            self._mirroring.resumed(judge(missing, environment[0] if environment else None))
+            self._mirroring.attempt(self._resume, stored)
         if self._replays:
             iter(trainer.fit_loop._data_fetcher)  # noqa: SLF001  # the iterator that it made before is of the bare loaders
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
+        """The loaders may be new ones (`reload_dataloaders_every_n_epochs`); their iteration begins only after this."""
+        self._wrap_loaders(trainer)
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
         """Log the newest numbers now and then."""
@@ -133,7 +131,10 @@ class _Lightning:
             if any(callable(getattr(loader, "load_state_dict", None)) for loader in combined.flattened):
                 self._replays = []  # such a loader restores its own position, through Lightning
                 return
-            combined.flattened = self._replays = [ReplayLoader(loader) for loader in combined.flattened]
+            self._replays = [
+                each if isinstance(each, ReplayLoader) else ReplayLoader(each) for each in combined.flattened
+            ]
+            combined.flattened = self._replays
         except AttributeError as error:
             self._replays, self._why_no_replay = (
                 [],
@@ -166,6 +167,16 @@ class _Lightning:
         for loader in self._replays:
             if getattr(loader, "num_workers", 0) and getattr(loader, "persistent_workers", False):
                 yield "the loader's workers live on from epoch to epoch: their random streams are not in it"
+
+    def _resume(self, stored: Any) -> None:
+        """Put back what was stored, and say how exact that is."""
+        missing: list[str] = []
+        environment: list[dict[str, str]] = []
+        if not self._mirroring.attempt(self._put_back, stored, missing, environment):
+            missing.append("what the side-car holds could not be put back")
+        if self._mirroring.placed is not None:
+            missing += missing_in(self._mirroring.placed.path)
+        self._mirroring.resumed(judge(missing, environment[0] if environment else None))
 
     def _put_back(self, stored: Any, missing: list[str], environment: list[dict[str, str]]) -> None:
         from batonpass.core.training.rng import restore_rng  # noqa: PLC0415
