@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from batonpass.core.sidecar import is_sidecar, sidecar_path
 from batonpass.sync.structure import HF_FOLDER, SUFFIXES
 
 _DEPTH = 6
@@ -68,14 +69,15 @@ def mark_file(path: Path, name: str) -> FileMark:
 
 def candidate_of(path: Path) -> Candidate:
     """One file or folder as it is now, under its own name, whatever that is. OSError where it cannot be read."""
-    files = list(_files(path)) if path.is_dir() else [path]
+    files = list(_files(path)) if path.is_dir() else _with_sidecar(path)
     marks = tuple(mark_file(file, file.relative_to(path.parent).as_posix()) for file in files)
     return Candidate(path, path.name, marks)
 
 
 def find_candidates(folder: Path) -> list[Candidate]:
     """Everything below `folder` that is named like a checkpoint, whole or not. Links and hidden names are passed over; so are
-    shards ("model-00001-of-00003.safetensors") outside a checkpoint's folder, because one alone is nothing.
+    shards ("model-00001-of-00003.safetensors") outside a checkpoint's folder, because one alone is nothing. A side-car is part of
+    the checkpoint that it lies beside.
 
     OSError when the folder itself cannot be read; what vanishes meanwhile is passed over.
     """
@@ -91,8 +93,8 @@ def _walk(root: Path, folder: Path, depth: int) -> Iterator[Candidate]:
                 yield from _candidate(path, name, list(_files(path)), root)
             elif depth < _DEPTH:
                 yield from _walk(root, path, depth + 1)
-        elif path.suffix.lower() in SUFFIXES and not _SHARD.search(path.name):
-            yield from _candidate(path, name, [path], root)
+        elif path.suffix.lower() in SUFFIXES and not _SHARD.search(path.name) and not is_sidecar(path.name):
+            yield from _candidate(path, name, _with_sidecar(path), root)
 
 
 def _candidate(path: Path, name: str, files: list[Path], root: Path) -> Iterator[Candidate]:
@@ -102,6 +104,11 @@ def _candidate(path: Path, name: str, files: list[Path], root: Path) -> Iterator
         return  # it is being rotated away
     if marks:
         yield Candidate(path, name, marks)
+
+
+def _with_sidecar(path: Path) -> list[Path]:
+    beside = sidecar_path(path)
+    return [path, beside] if beside.is_file() and not beside.is_symlink() else [path]
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -28,7 +28,9 @@ class Target(StrEnum):
     TORCH = "torch"
     """The newest weights into a model with torch and safetensors only: no library of ours."""
     HF = "hf"
+    """A `transformers.Trainer` that goes on through its callback, on any machine that sees the store."""
     LIGHTNING = "lightning"
+    """The same for Lightning."""
 
     @classmethod
     def parse(cls, text: str) -> Target:

@@ -6,10 +6,8 @@ from batonpass.core.errors import UsageError
 from batonpass.core.snippets.cells import Cell, Snippet, Value, code, fill, plain
 from batonpass.core.snippets.inputs import SnippetInputs, Target
 
-_LATER = {
-    Target.HF: "the snippet for the Hugging Face Trainer is not there yet",
-    Target.LIGHTNING: "the snippet for Lightning is not there yet",
-}
+_TRAINERS = {Target.HF: "resume_hf", Target.LIGHTNING: "resume_lightning"}
+"""Other people's trainers: they resume through their callback. Where the cells run is not asked; the store is a folder or Drive."""
 _PIP_HINTS = {
     Target.COLAB: "Runtime > Disconnect and delete runtime, then run the cells again on the fresh machine.",
     Target.COLAB_MOUNT: "Runtime > Disconnect and delete runtime, then run the cells again on the fresh machine.",
@@ -24,9 +22,10 @@ def render(target: Target, inputs: SnippetInputs) -> Snippet:
 
     UsageError when the target is not built yet, or an input that it needs is missing or cannot be used there.
     """
-    if target in _LATER:
+    if target in _TRAINERS and inputs.pick:
         raise UsageError(
-            _LATER[target], hint="take --for local and call run.attach yourself, or --for torch for the weights"
+            "a trainer's callback resumes the newest checkpoint, not one that is chosen",
+            hint="`batonpass restore RUN --step N --to DIR` brings that one; hand it to the trainer yourself",
         )
     if not inputs.run_id or not inputs.root_id:
         raise UsageError("a cell that continues a run needs the run's id and the store's root id", hint="choose a run")
@@ -49,9 +48,13 @@ def assemble(target: Target, inputs: SnippetInputs, first: tuple[Cell, ...]) -> 
         f"## {verb} {plain(inputs.run_name)} on {plain(target.value)}\n\n{plain(says, limit=400)}\n\n"
         "Run the cells from top to bottom. Each one stops with a sentence that says what to do when something is missing."
     )
-    start = _start(inputs)
-    train = fill("train_flat" if inputs.goal_steps else "train_epochs")
-    cells = (Cell("markdown", intro), *first, code(start), code(train, tags=("your-code",)))
+    if target in _TRAINERS:
+        train = fill(_TRAINERS[target], run_id=inputs.run_id, account=inputs.account or None)
+        last: tuple[Cell, ...] = (code(train, tags=("your-code",)),)
+    else:
+        train = fill("train_flat" if inputs.goal_steps else "train_epochs")
+        last = (code(_start(inputs)), code(train, tags=("your-code",)))
+    cells = (Cell("markdown", intro), *first, *last)
     return Snippet(target.value, cells, f"{verb} {inputs.run_name} on {target.value}", says)
 
 
@@ -85,14 +88,22 @@ def reach(target: Target, inputs: SnippetInputs) -> Cell:
         raise UsageError(
             f"no cell is known for a store at {inputs.store}", hint="keep runs in a folder or on gdrive://"
         )
-    secrets = {Target.COLAB: "secret_colab", Target.KAGGLE: "secret_kaggle", Target.LOCAL: "secret_local"}
-    values = {"token_file": inputs.token_file} if target is Target.LOCAL else {}
-    return code(fill(secrets[target], store=inputs.store, **values))
+    cell = {Target.COLAB: "secret_colab", Target.KAGGLE: "secret_kaggle"}.get(target, "secret_local")
+    values = {"token_file": inputs.token_file} if cell == "secret_local" else {}
+    return code(fill(cell, store=inputs.store, **values))
 
 
 def install_body(target: Target, wheels: tuple[tuple[str | None, ...], ...]) -> str:
     """The part of the install cell that checks and installs; `wheels` are (name, sha256, id)."""
-    return fill("install", wheels=wheels, keep_installed=target is Target.LOCAL, hint=_PIP_HINTS[target])
+    return fill("install", wheels=wheels, keep_installed=_keeps_installed(target), hint=_pip_hint(target))
+
+
+def _keeps_installed(target: Target) -> bool:
+    return target is Target.LOCAL or target in _TRAINERS
+
+
+def _pip_hint(target: Target) -> str:
+    return _PIP_HINTS[Target.LOCAL if target in _TRAINERS else target]
 
 
 def _install(target: Target, inputs: SnippetInputs) -> str:
@@ -106,7 +117,7 @@ def _fetch(target: Target, inputs: SnippetInputs) -> str:
         raise UsageError(
             f"the Drive id of {missing[0]} is not known", hint="put the agent on the store again, then copy a new cell"
         )
-    return fill("fetch_drive", hint=_PIP_HINTS[target])
+    return fill("fetch_drive", hint=_pip_hint(target))
 
 
 def _torch(inputs: SnippetInputs) -> Snippet:

@@ -55,7 +55,11 @@ def held_streams(seed: int) -> Iterator[None]:
 
 def capture_rng() -> dict[str, Any]:
     """All streams as a tree for the encoder."""
-    streams = read_streams()
+    return streams_tree(read_streams())
+
+
+def streams_tree(streams: Streams) -> dict[str, Any]:
+    """Streams that were read before, as a tree for the encoder and `restore_rng`."""
     return {"python": streams.python, "numpy": streams.numpy.full, "torch": streams.cpu, "cuda": list(streams.cuda)}
 
 

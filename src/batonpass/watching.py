@@ -15,6 +15,7 @@ from batonpass.core.settings import Settings, read_settings
 from batonpass.core.storage import Store
 
 if TYPE_CHECKING:
+    from batonpass.core.model import ResumeRecord
     from batonpass.sync.watch_status import WatchStatus
     from batonpass.sync.watching import Watch
 
@@ -44,6 +45,18 @@ class FolderWatch:
     def log(self, step: int, values: dict[str, Any], *, epoch: float = 0.0) -> None:
         """Log metrics of the trainer into the run. Never raises and never waits."""
         self._watch.metrics.log(step, values, epoch=epoch)
+
+    @property
+    def newest_step(self) -> int | None:
+        """The step of the checkpoint that the run had when this watch began; None where it had none."""
+        record = self._watch.active.joined.writer.record.resumed_from
+        return record.step if record else None
+
+    def continues(self, record: ResumeRecord) -> None:
+        """The trainer goes on from this very checkpoint. StoreError where that cannot be written down now."""
+        writer = self._watch.active.joined.writer
+        writer.change(step=record.step, resumed_from=record)
+        writer.publish()
 
     def stop(self, *, timeout_s: float = 60.0) -> bool:
         """Take what is whole now, send it and end the session; True when all of it is on the store."""

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="target",
         required=True,
         metavar="TARGET",
-        help="colab, colab-mount, kaggle, local or torch (hf and lightning come later)",
+        help="colab, colab-mount, kaggle, local, torch, hf or lightning",
     )
     parser.add_argument("--step", type=int, metavar="N", help="continue from this step instead of the newest")
     parser.add_argument("--account", default="", metavar="LABEL", help="your own label for the place it will run at")

@@ -174,9 +174,35 @@ def test_the_torch_snippet_imports_no_library_of_ours():
 
 
 @pytest.mark.parametrize("target", [Target.HF, Target.LIGHTNING])
-def test_a_target_that_comes_later_says_so(target: Target):
-    with pytest.raises(UsageError, match="not there yet"):
-        render(target, INPUTS)
+@pytest.mark.parametrize("inputs", [INPUTS, FOLDER_INPUTS])
+def test_a_trainers_cell_resumes_by_id_and_begins_nothing(target: Target, inputs: SnippetInputs):
+    """The callback is given the run's id, and a store without that run raises before anything is trained."""
+    snippet = render(target, inputs)
+    last = snippet.cells[-1].source
+    assert f"BatonpassCallback({inputs.run_id!r}, " in last
+    assert (
+        last.index("resume_from()") < last.index("raise RuntimeError(") < max(last.find(".fit("), last.find(".train("))
+    )
+    assert "bp.start(" not in snippet.code
+
+
+@pytest.mark.parametrize("target", [Target.HF, Target.LIGHTNING])
+@settings(max_examples=40, deadline=None)
+@given(text=hostile_text)
+@example(text=HOSTILE)
+def test_no_value_can_break_out_of_a_trainers_cell(target: Target, text: str):
+    """As above, for the values that these cells use."""
+    snippet = render(
+        target, dataclasses.replace(FOLDER_INPUTS, run_name=text, run_id=text, account=text, store="/" + text)
+    )
+    assert text in literals(snippet)
+    assert shape(snippet) == shape(render(target, FOLDER_INPUTS))
+
+
+def test_a_trainers_cell_cannot_be_given_a_chosen_checkpoint():
+    with pytest.raises(UsageError, match="newest") as caught:
+        render(Target.HF, dataclasses.replace(INPUTS, pick=CheckpointPick("key", 3)))
+    assert "restore" in caught.value.hint
 
 
 def test_an_unknown_target_names_those_there_are():

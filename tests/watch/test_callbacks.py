@@ -10,6 +10,7 @@ import types
 import pytest
 from watch.trainers import hf_folder, keras_zip, torch_zip
 
+from batonpass.core.errors import UsageError
 from batonpass.core.settings import read_settings
 from batonpass.sync.reading import find_run_folder, read_run
 from batonpass.sync.stores import open_store
@@ -111,3 +112,24 @@ def test_the_keras_callback_logs_and_mirrors(tmp_path, trainer_package):
     session = session_of(tmp_path / "drive")
     assert logged(session) == {("loss", 1): 0.5, ("val_loss", 1): 0.75}
     assert [c.step for c in session.checkpoints] == [1]
+
+
+@pytest.mark.parametrize("version", ["2.6.2", "2.6.3"])
+def test_a_lightning_that_is_malware_is_refused_before_it_is_imported(monkeypatch, version):
+    """Importing it is what does the harm."""
+    monkeypatch.setattr("importlib.metadata.version", lambda name: version)
+    monkeypatch.setitem(sys.modules, "lightning", None)  # an import would now raise ImportError
+    callbacks = importlib.import_module("batonpass.callbacks.lightning")
+    callbacks.__dict__.pop("BatonpassCallback", None)
+    with pytest.raises(UsageError, match="GHSA-w37p-236h-pfx3") as caught:
+        callbacks.BatonpassCallback  # noqa: B018
+    assert "pip install" in caught.value.hint
+
+
+def test_the_hugging_face_callback_must_know_its_folder_before_it_resumes(tmp_path, trainer_package):
+    kind = trainer_package("transformers", "TrainerCallback", "batonpass.callbacks.huggingface")
+    callback = kind("cats", store=tmp_path / "drive", say=lambda _: None)
+    with pytest.raises(UsageError, match="output folder"):
+        callback.resume_from()
+    callback.on_init_end(types.SimpleNamespace(output_dir=str(tmp_path / "out")), None, None)
+    assert callback.resume_from() is None
