@@ -33,6 +33,7 @@ from batonpass.sync.identity import mark_host
 from batonpass.sync.journal import Journal
 from batonpass.sync.leftovers import ship_leftovers
 from batonpass.sync.local import LocalSession, create_local_session, run_home
+from batonpass.sync.mirror import Mirror
 from batonpass.sync.reading import read_annotations, read_head, read_run_info
 from batonpass.sync.root import open_root
 from batonpass.sync.session import SessionWriter
@@ -52,6 +53,8 @@ class Wanted:
     takeover: bool = False
     config: dict[str, Any] = field(default_factory=dict)
     kind: str = "training"
+    compress: bool = False
+    """What this session sends, and what was left here, is packed first."""
 
 
 @dataclass(slots=True)
@@ -73,6 +76,8 @@ class Joined:
     created: bool
     """The run was created just now."""
     leftovers: list[LocalSession] = field(default_factory=list)
+    compress: bool = False
+    """What is sent is packed first."""
 
     @property
     def session(self) -> str:
@@ -108,7 +113,13 @@ def join_run(
     changed_goal = None if created else _changed_goal(store, folder)
     journal = Journal(run_home(home, root.root_id, info.run_id) / "journal.sqlite")
     leftovers = ship_leftovers(
-        store, folder, home, root_id=root.root_id, run_id=info.run_id, journal=journal, say=patience.say
+        store,
+        folder,
+        home,
+        root_id=root.root_id,
+        run_id=info.run_id,
+        mirror=Mirror(store, folder, journal, compress=wanted.compress),
+        say=patience.say,
     )
     local, lock = create_local_session(home, root.root_id, info.run_id, session, store_url=store.url, folder=folder)
     log = MetricLog(local.metrics)
@@ -122,6 +133,7 @@ def join_run(
     joined = Joined(
         store, root, folder, info, goal_steps, Head(0, None, ""), local, lock, journal, log, writer, created, leftovers
     )
+    joined.compress = wanted.compress
     try:
         writer.create()
         joined.head = claim(
@@ -272,6 +284,6 @@ files/          the checkpoints' files. They are plain: .safetensors opens with 
 metrics/        the numbers that were logged, as Parquet files
 notes/          what was noted about the run
 
-To open a checkpoint without Batonpass: take its manifest, find each file under files/ by the name given as "pool",
-check its sha256, and load model.safetensors with safetensors.torch.load_file.
+To open a checkpoint without Batonpass: take its manifest, find each file under files/ by the name given as "pool"
+(one that ends in .zst is packed: `batonpass restore` or docs/FORMAT.md unpacks it), check its sha256, and load model.safetensors with safetensors.torch.load_file.
 """

@@ -50,6 +50,7 @@ def start(
     sync_every_s: float = DEFAULT_SYNC_EVERY_S,
     max_upload_mbit_s: float | None = None,
     max_download_mbit_s: float | None = None,
+    compress: bool | None = None,
 ) -> Run:
     """Open a run on this machine: continue it, or create it when no ids are given and the store has none of that name.
 
@@ -60,6 +61,7 @@ def start(
     in its configuration; `batonpass copy` brings that root elsewhere later.
     `checkpoint`: the key of a manifest to continue from instead of the newest (the app's resume page writes it): a deliberate rewind.
     `max_upload_mbit_s`, `max_download_mbit_s`: content goes no faster (default: BATONPASS_MAX_UPLOAD_MBIT_S and ..._DOWNLOAD_...).
+    `compress`: safetensors files are packed, without loss, before they are sent (default: BATONPASS_COMPRESS, else not).
     `precision` ("fp32", "amp", "bf16") is what the machine card ranks GPUs by. `keep`: how many checkpoints stay on the store
     beside the best by `keep_best` ("loss:min", "accuracy:max"). `save_every_s`: seconds between saves (default: tuned to
     what a save costs and how long this run's machines have lived, 30 s to 10 min; `run.status()` says it and why). `sync_every_s`: seconds between two looks of the background service.
@@ -103,6 +105,7 @@ def start(
         root_id=root_id,
         takeover=takeover,
         config=config or {},
+        compress=settings.compress if compress is None else compress,
     )
     opener = _SessionOpener(opened, settings, wanted, Keep(last=keep, best=keep_best), sync_every_s)
     run = Run(opener, Options(seed=seed, checkpoint=checkpoint, save_every_s=save_every_s, say=say))
