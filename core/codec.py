@@ -58,9 +58,10 @@ def decode(kind: type[T], data: bytes, *, key: str = "") -> T:
     try:
         tree = json.loads(data)
         version = tree.get("format", FORMAT) if isinstance(tree, dict) else None
-        if isinstance(version, int) and version > FORMAT:
+        newest = getattr(kind, "NEWEST_FORMAT", FORMAT)
+        if isinstance(version, int) and version > newest:
             raise FormatError(
-                f"{key or kind.__name__} was written by a newer version of Batonpass (format {version}, this one reads {FORMAT})",
+                f"{key or kind.__name__} was written by a newer version of Batonpass (format {version}, this one reads {newest})",
                 hint="update Batonpass on this machine: pip install -U with the wheel in the store's agent folder",
             )
         return _converter.structure(tree, kind)

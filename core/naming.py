@@ -185,17 +185,19 @@ def manifest_file(folder: str, step: int, session: str, attempt: int) -> str:
     return f"{checkpoints_folder(folder)}{checkpoint_name(step, session, attempt)}.json"
 
 
-def pool_name(step: int, name: str, sha256: str) -> str:
-    """Name of a file in the content-addressed pool, made of the step it first appeared at, its own name and its hash.
+def pool_name(step: int, name: str, sha256: str, *, is_packed: bool = False) -> str:
+    """Name of a file in the content-addressed pool, made of the step it first appeared at, its own name and the hash of what lies there.
 
     >>> pool_name(100, "model.safetensors", "ab" * 32)
     '100-model-abababab.safetensors'
+    >>> pool_name(100, "model.safetensors", "cd" * 32, is_packed=True)
+    '100-model-cdcdcdcd.safetensors.zst'
     """
     flat = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "file"
     stem, dot, extension = flat.rpartition(".")
     if not dot:
         stem, extension = flat, "bin"
-    return f"{step}-{stem[:80]}-{sha256[:8]}.{extension[:20]}"
+    return f"{step}-{stem[:80]}-{sha256[:8]}.{extension[:20]}{'.zst' if is_packed else ''}"
 
 
 def pool_file(folder: str, pool: str) -> str:

@@ -152,6 +152,11 @@ class Progress:
             self._files.pop(file, None)
             self._done_bytes += total_bytes
 
+    def less(self, saved_bytes: int) -> None:
+        """So many bytes of the checkpoint need not be sent: they were packed away."""
+        with self._lock:
+            self._total_bytes -= saved_bytes
+
     def end(self) -> None:
         """Nothing is on its way any more."""
         with self._lock:

@@ -33,6 +33,8 @@ class Settings:
     """Content goes up no faster, in megabits (10^6) a second; None = as fast as the link."""
     max_download_mbit_s: float | None = None
     """The same for what comes down."""
+    compress: bool = False
+    """Safetensors files are packed before they are sent."""
 
     def capped(self, *, upload_mbit_s: float | None = None, download_mbit_s: float | None = None) -> Settings:
         """These settings with the caps that were given as arguments. UsageError for a number that no link can have."""
@@ -71,7 +73,15 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         lease_s=lease_s,
         max_upload_mbit_s=_read_cap(env, "BATONPASS_MAX_UPLOAD_MBIT_S"),
         max_download_mbit_s=_read_cap(env, "BATONPASS_MAX_DOWNLOAD_MBIT_S"),
+        compress=_read_switch(env, "BATONPASS_COMPRESS"),
     )
+
+
+def _read_switch(env: Mapping[str, str], name: str) -> bool:
+    text = env.get(name, "").strip().lower()
+    if text not in {"", "0", "1", "false", "true", "no", "yes", "off", "on"}:
+        raise UsageError(f"{name} is neither on nor off: {text!r}", hint="write 1 or 0, or unset it")
+    return text in {"1", "true", "yes", "on"}
 
 
 def _read_cap(env: Mapping[str, str], name: str) -> float | None:

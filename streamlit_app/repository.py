@@ -25,13 +25,14 @@ from batonpass.core.errors import (
     NotFoundError,
     StoreUnreachableError,
 )
-from batonpass.core.model import Account, Annotations, Manifest, Note, Root, Segment
+from batonpass.core.model import Account, Annotations, FileEntry, Manifest, Note, Root, Segment
 from batonpass.core.snippets.inputs import WheelFile
 from batonpass.core.storage import ABSENT, Store
 from batonpass.streamlit_app.curves import RunCurves, read_curves
 from batonpass.streamlit_app.overview import Overview, RunStory, read_overview
 from batonpass.streamlit_app.proving import NewestProver
 from batonpass.sync.agent import find_agent, put_agent
+from batonpass.sync.packing import unpacked
 from batonpass.sync.reading import read_manifest, read_root
 from batonpass.sync.root import open_root
 
@@ -155,9 +156,10 @@ class Repository:
         """One checkpoint's manifest."""
         return read_manifest(self._opened(), key, store_id=store_id)
 
-    def pool_file(self, folder: str, pool: str, *, store_id: str | None = None) -> bytes:
-        """One file of a checkpoint, whole."""
-        return self._opened().get(naming.pool_file(folder, pool), store_id=store_id)
+    def checkpoint_file(self, folder: str, entry: FileEntry) -> bytes:
+        """One file of a checkpoint, whole and unpacked. FormatError where it does not unpack to what its manifest promises."""
+        stored = self._opened().get(naming.pool_file(folder, entry.pool), store_id=entry.id)
+        return unpacked(entry, stored)
 
     def add_account_note(self, label: str, text: str, replaces: str | None = None) -> None:
         """A note on an account. Its file is made first, because notes are found by it."""

@@ -92,7 +92,9 @@ class ActiveSession:
         self.replay = ReplayWatch(joined, patience.say)
         self.released = False
         """The run was let go of (stop button); entering the loop again takes it back."""
-        self.mirror = Mirror(joined.store, joined.folder, joined.journal, should_stop=self._stopping.is_set)
+        self.mirror = Mirror(
+            joined.store, joined.folder, joined.journal, should_stop=self._stopping.is_set, compress=joined.compress
+        )
         self._arrivals = Arrivals(joined.store, joined.folder)
         duties = Duties(facts=self._facts, extras=self._samples_so_far, fence=self._look_around, tidy=self._tidy)
         self.service = SyncService(

@@ -43,6 +43,8 @@ class Wanted:
     takeover: bool = False
     config: dict[str, Any] = field(default_factory=dict)
     kind: str = "training"
+    compress: bool = False
+    """What this session sends, and what was left here, is packed first."""
 
 
 def find_or_create(store: Store, wanted: Wanted, session: str, *, must_exist: bool) -> tuple[str, RunInfo, bool]:
@@ -155,6 +157,6 @@ files/          the checkpoints' files. They are plain: .safetensors opens with 
 metrics/        the numbers that were logged, as Parquet files
 notes/          what was noted about the run
 
-To open a checkpoint without Batonpass: take its manifest, find each file under files/ by the name given as "pool",
-check its sha256, and load model.safetensors with safetensors.torch.load_file.
+To open a checkpoint without Batonpass: take its manifest, find each file under files/ by the name given as "pool"
+(one that ends in .zst is packed: `batonpass restore` or docs/FORMAT.md unpacks it), check its sha256, and load model.safetensors with safetensors.torch.load_file.
 """

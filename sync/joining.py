@@ -23,6 +23,7 @@ from batonpass.sync.identity import mark_host
 from batonpass.sync.journal import Journal
 from batonpass.sync.leftovers import ship_leftovers
 from batonpass.sync.local import LocalSession, create_local_session, run_home
+from batonpass.sync.mirror import Mirror
 from batonpass.sync.reading import read_annotations, read_head
 from batonpass.sync.root import open_root
 from batonpass.sync.session import SessionWriter
@@ -47,6 +48,8 @@ class Joined:
     created: bool
     """The run was created just now."""
     leftovers: list[LocalSession] = field(default_factory=list)
+    compress: bool = False
+    """What is sent is packed first."""
 
     @property
     def session(self) -> str:
@@ -87,7 +90,13 @@ def join_run(
     changed_goal = None if created else _changed_goal(store, folder)
     journal = Journal(run_home(home, root.root_id, info.run_id) / "journal.sqlite")
     leftovers = ship_leftovers(
-        store, folder, home, root_id=root.root_id, run_id=info.run_id, journal=journal, say=patience.say
+        store,
+        folder,
+        home,
+        root_id=root.root_id,
+        run_id=info.run_id,
+        mirror=Mirror(store, folder, journal, compress=wanted.compress),
+        say=patience.say,
     )
     local, lock = create_local_session(home, root.root_id, info.run_id, session, store_url=store.url, folder=folder)
     log = MetricLog(local.metrics)
@@ -101,6 +110,7 @@ def join_run(
     joined = Joined(
         store, root, folder, info, goal_steps, Head(0, None, ""), local, lock, journal, log, writer, created, leftovers
     )
+    joined.compress = wanted.compress
     try:
         writer.create()
         joined.head = claim(

@@ -14,7 +14,6 @@ from batonpass.core.metrics.log import MetricLog
 from batonpass.core.model import End, EndKind, Head, Manifest, Session
 from batonpass.core.storage import Store
 from batonpass.sync.handover import give_way
-from batonpass.sync.journal import Journal
 from batonpass.sync.local import LocalSession, abandoned_sessions
 from batonpass.sync.machine import process_lives
 from batonpass.sync.mirror import Mirror
@@ -23,15 +22,14 @@ from batonpass.sync.session import SessionWriter
 
 
 def ship_leftovers(
-    store: Store, folder: str, home: Path, *, root_id: str, run_id: str, journal: Journal, say: Callable[[str], None]
+    store: Store, folder: str, home: Path, *, root_id: str, run_id: str, mirror: Mirror, say: Callable[[str], None]
 ) -> list[LocalSession]:
-    """Ship every abandoned session of this run on this machine; returns those that are still here, oldest first.
+    """Ship every abandoned session of this run on this machine through `mirror`, which is closed; returns those that are still here, oldest first.
 
     One that cannot be shipped now is said so and kept, and the start goes on. One whose session file never reached the store stays
     local, unless there is nothing in it.
     """
     kept = []
-    mirror = Mirror(store, folder, journal)
     for local, lock in abandoned_sessions(home, root_id, run_id):
         try:
             head, _ = read_head(store, folder)

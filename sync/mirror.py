@@ -16,10 +16,12 @@ from batonpass.core.codec import encode
 from batonpass.core.errors import ConflictError, StoppedError, StoreError, StoreThrottledError
 from batonpass.core.files import hash_file
 from batonpass.core.model import CheckpointListing, FileEntry, Manifest
+from batonpass.core.model.run import FORMAT, PACKED_FORMAT
 from batonpass.core.progress import Progress
 from batonpass.core.storage import ObjectInfo, Store, Transfer
 from batonpass.sync.crew import Crew
 from batonpass.sync.journal import Artifact, Journal, State
+from batonpass.sync.packing import clear_packed, is_begun, is_packable, pack_file
 from batonpass.sync.proof import prove
 
 
@@ -29,13 +31,20 @@ class Mirror:
     """
 
     def __init__(
-        self, store: Store, folder: str, journal: Journal, *, should_stop: Callable[[], bool] = lambda: False
+        self,
+        store: Store,
+        folder: str,
+        journal: Journal,
+        *,
+        should_stop: Callable[[], bool] = lambda: False,
+        compress: bool = False,
     ) -> None:
-        """`should_stop` ends what is being sent with StoppedError."""
+        """`should_stop` ends what is being sent with StoppedError. `compress`: safetensors files are packed before they are sent."""
         self._store = store
         self._folder = folder
         self._journal = journal
         self._should_stop = should_stop
+        self._compress = compress
         self._pool: dict[str, FileEntry] = {}
         self._crew = Crew(store.properties.streams)
         self._counting = threading.Lock()
@@ -72,12 +81,14 @@ class Mirror:
             entries = tuple(self._crew.each(lambda entry: self._send_file(directory, manifest, entry), manifest.files))
         finally:
             self.progress.end()
-        placed = replace(manifest, files=entries)
+        is_packed = any(entry.packed for entry in entries)
+        placed = replace(manifest, files=entries, format=PACKED_FORMAT if is_packed else FORMAT)
         key = naming.manifest_file(self._folder, manifest.step, manifest.session, manifest.attempt)
         content = encode(placed)
         info = self._put_manifest(key, content)
         self._crew.each(self._check_again, entries)
         self.knows(placed)
+        clear_packed(directory)
         return CheckpointListing(
             key=key,
             step=manifest.step,
@@ -85,7 +96,7 @@ class Mirror:
             epoch=manifest.epoch,
             created_at=manifest.created_at,
             published_at=datetime.now(UTC),
-            size_bytes=manifest.size_bytes,
+            size_bytes=placed.stored_size_bytes,
             manifest_sha256=hashlib.sha256(content).hexdigest(),
             metric_rows=manifest.metric_rows,
             trained_s=manifest.trained_s,
@@ -95,6 +106,7 @@ class Mirror:
             parent=manifest.parent,
             id=info.id,
             owner=info.owner,
+            plain_size_bytes=placed.size_bytes if is_packed else None,
         )
 
     def published(self, listing: CheckpointListing, manifest: Manifest) -> None:
@@ -106,8 +118,8 @@ class Mirror:
                 self._journal.put(
                     Artifact(
                         naming.pool_file(self._folder, known.pool),
-                        entry.sha256,
-                        entry.size_bytes,
+                        known.stored.sha256,
+                        known.stored.size_bytes,
                         State.PUBLISHED,
                         known.id,
                     )
@@ -115,11 +127,9 @@ class Mirror:
         self._journal.put(Artifact(listing.key, listing.manifest_sha256, 0, State.PUBLISHED, listing.id))
 
     def _send_file(self, directory: Path, manifest: Manifest, entry: FileEntry) -> FileEntry:
-        if self._store.properties.may_answer_md5_only and not entry.md5:
-            entry = replace(entry, md5=hash_file(directory / entry.name).md5)
         sent = self._send_once(directory, manifest, entry)
-        self.progress.done(entry.name, entry.size_bytes)
-        self._note_kept(sent.pool, entry.size_bytes)
+        self.progress.done(entry.name, sent.stored.size_bytes)
+        self._note_kept(sent.pool, sent.stored.size_bytes)
         self.on_file()
         return sent
 
@@ -133,18 +143,23 @@ class Mirror:
     def _send_once(self, directory: Path, manifest: Manifest, entry: FileEntry) -> FileEntry:
         known = self._pool.get(entry.sha256)
         if known is not None and (there := self._look(known)):
-            return replace(entry, pool=known.pool, id=known.id, owner=there.owner)
-        pool = naming.pool_name(manifest.step, entry.name, entry.sha256)
+            self.progress.less(entry.size_bytes - known.stored.size_bytes)
+            there_already = replace(known, name=entry.name, md5=known.md5 or entry.md5, owner=there.owner)
+            return there_already if known.packed else self._with_md5(directory, there_already)
+        path, ready = self._make_ready(directory, manifest, entry)
+        stored = ready.stored
+        self.progress.less(entry.size_bytes - stored.size_bytes)
+        pool = naming.pool_name(manifest.step, entry.name, stored.sha256, is_packed=ready.packed is not None)
         key = naming.pool_file(self._folder, pool)
         started = self._journal.get(key)
-        if started is None or started.sha256 != entry.sha256:
+        if started is None or started.sha256 != stored.sha256:
             ids = self._store.new_ids(1)
-            started = Artifact(key, entry.sha256, entry.size_bytes, State.SNAPSHOT, ids[0] if ids else None)
+            started = Artifact(key, stored.sha256, stored.size_bytes, State.SNAPSHOT, ids[0] if ids else None)
             self._journal.put(started)
-        placed = replace(entry, pool=pool, id=started.store_id)
+        placed = replace(ready, pool=pool, id=started.store_id)
         if started.state is not State.SNAPSHOT and (there := self._look(placed)):
             return replace(placed, owner=there.owner)
-        placed = replace(placed, id=self._upload(entry.name, directory / entry.name, started))
+        placed = replace(placed, id=self._upload(entry.name, path, started))
         there = self._look(placed)
         if there is None:
             self._journal.forget(key)
@@ -158,6 +173,28 @@ class Mirror:
         self._journal.put(replace(started, state=state, store_id=placed.id, token=None))
         return replace(placed, owner=there.owner)
 
+    def _make_ready(self, directory: Path, manifest: Manifest, entry: FileEntry) -> tuple[Path, FileEntry]:
+        """What is sent for a file: its packed form, or the file itself. What was begun in one form is finished in that form."""
+        plain = replace(entry, pool="", id=None, owner=None, packed=None)
+        if is_packable(entry) and (self._compress or is_begun(directory, entry)):
+            key = naming.pool_file(self._folder, naming.pool_name(manifest.step, entry.name, entry.sha256))
+            begun = self._journal.get(key)
+            if begun is None or begun.sha256 != entry.sha256 or begun.state is State.SNAPSHOT:
+                md5 = self._store.properties.may_answer_md5_only
+                packed = pack_file(directory, plain, md5=md5, go_on=lambda: self._go_on(entry.name, key))
+                if packed is not None:
+                    return packed
+        return directory / entry.name, self._with_md5(directory, plain)
+
+    def _with_md5(self, directory: Path, entry: FileEntry) -> FileEntry:
+        if entry.md5 or not self._store.properties.may_answer_md5_only:
+            return entry
+        return replace(entry, md5=hash_file(directory / entry.name).md5)
+
+    def _go_on(self, name: str, key: str) -> None:
+        if self._should_stop():
+            raise StoppedError(f"stopped before {name} was sent", op="put", key=key)
+
     def _upload(self, name: str, path: Path, artifact: Artifact) -> str | None:
         sending = replace(artifact, state=State.SENDING)
 
@@ -170,8 +207,7 @@ class Mirror:
             self.progress.tell(name, sent_bytes, total_bytes)
             self.on_progress()
 
-        if self._should_stop():
-            raise StoppedError(f"stopped before {path.name} was sent", op="put", key=artifact.key)
+        self._go_on(name, artifact.key)
         self._journal.put(sending)
         transfer = Transfer(
             token=artifact.token,
@@ -212,15 +248,15 @@ class Mirror:
 
     def _look(self, entry: FileEntry) -> ObjectInfo | None:
         """The store's answer about a pool file, if it holds exactly these bytes."""
-        key = naming.pool_file(self._folder, entry.pool)
+        key, stored = naming.pool_file(self._folder, entry.pool), entry.stored
         return prove(
-            self._store, key, size_bytes=entry.size_bytes, sha256=entry.sha256, md5=entry.md5, store_id=entry.id
+            self._store, key, size_bytes=stored.size_bytes, sha256=stored.sha256, md5=stored.md5, store_id=entry.id
         )
 
     def _check_again(self, entry: FileEntry) -> None:
         """After the manifest: a prune may have removed a shared file in between. Size is enough, the bytes were proven before."""
         key = naming.pool_file(self._folder, entry.pool)
-        if self._store.stat(key, store_id=entry.id).size_bytes != entry.size_bytes:
+        if self._store.stat(key, store_id=entry.id).size_bytes != entry.stored.size_bytes:
             self._pool.pop(entry.sha256, None)
             raise ConflictError(
                 f"{entry.name} changed on the store after it was verified",

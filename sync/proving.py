@@ -173,16 +173,16 @@ class _Prover:
         """A file that older checkpoints share is known to be there when one of them is proven."""
         if self.proven is None:
             self.proven = self._known()
-        wanted = {(f.pool, f.sha256): f for f in manifest.files}
+        wanted = {(f.pool, f.stored.sha256): f for f in manifest.files}
         rest = [f for pair, f in wanted.items() if pair not in self.proven]
-        total, done = sum(f.size_bytes for f in rest), 0
+        total, done = sum(f.stored.size_bytes for f in rest), 0
         for entry in rest:
             if self.report.method is Method.API:
                 self._ask(entry)
             else:
                 self._read(entry, self.transfer(entry.name, done, total))
-            done += entry.size_bytes
-            self.proven.add((entry.pool, entry.sha256))
+            done += entry.stored.size_bytes
+            self.proven.add((entry.pool, entry.stored.sha256))
 
     def _known(self) -> set[tuple[str, str]]:
         arrived = self.run.arrived
@@ -194,14 +194,15 @@ class _Prover:
                         manifest = read_manifest(self.store, listing.key, store_id=listing.id)
                     except (NotFoundError, FormatError):
                         continue  # then its files are looked at once more
-                    found |= {(f.pool, f.sha256) for f in manifest.files}
+                    found |= {(f.pool, f.stored.sha256) for f in manifest.files}
         return found
 
     def _ask(self, entry: FileEntry) -> None:
         info = self.store.checksum(naming.pool_file(self.run.folder, entry.pool), store_id=entry.id)
-        if info.size_bytes < entry.size_bytes:
+        if info.size_bytes < entry.stored.size_bytes:
             raise _UnprovenError(Outcome.WAITING, _short(entry, info.size_bytes))
-        same = compare(info, size_bytes=entry.size_bytes, sha256=entry.sha256, md5=entry.md5)
+        stored = entry.stored
+        same = compare(info, size_bytes=stored.size_bytes, sha256=stored.sha256, md5=stored.md5)
         if same is None:
             raise _UnprovenError(Outcome.WAITING, f"{entry.name}: the store gives no checksum of it yet")
         if not same:
@@ -212,9 +213,9 @@ class _Prover:
             sink = HashSink()
             self.store.fetch(naming.pool_file(self.run.folder, entry.pool), sink, store_id=entry.id, transfer=transfer)
             self.report.read_bytes += sink.size_bytes
-            if sink.size_bytes < entry.size_bytes:
+            if sink.size_bytes < entry.stored.size_bytes:
                 raise _UnprovenError(Outcome.WAITING, _short(entry, sink.size_bytes))
-            if sink.size_bytes == entry.size_bytes and sink.sha256.hexdigest() == entry.sha256:
+            if sink.size_bytes == entry.stored.size_bytes and sink.sha256.hexdigest() == entry.stored.sha256:
                 return
         raise _UnprovenError(Outcome.DAMAGED, f"{entry.name}: its bytes have another sha256 (read twice)")
 
@@ -242,4 +243,4 @@ def _first_step(pool: str) -> int:
 
 
 def _short(entry: FileEntry, size_bytes: int) -> str:
-    return f"{entry.name}: {size_bytes:,} of {entry.size_bytes:,} bytes have come"
+    return f"{entry.name}: {size_bytes:,} of {entry.stored.size_bytes:,} bytes have come"

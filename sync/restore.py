@@ -18,11 +18,12 @@ from filelock import FileLock, Timeout
 from batonpass.core import naming
 from batonpass.core.amounts import size
 from batonpass.core.codec import decode
-from batonpass.core.errors import CorruptCheckpointError, StoreFullError
-from batonpass.core.files import durable_rename, hash_file, sync_folder
+from batonpass.core.errors import CorruptCheckpointError, FormatError, StoreFullError
+from batonpass.core.files import durable_rename, hash_file, sync_file, sync_folder
 from batonpass.core.model import CheckpointListing, FileEntry, Manifest
 from batonpass.core.storage import Store, Transfer
 from batonpass.sync.local import MANIFEST
+from batonpass.sync.packing import check_encoding, clear_packed, packed_path, unpack_file
 
 PARTIAL_DAYS = 7
 """What half arrived so long ago and was not asked for again is removed."""
@@ -59,6 +60,7 @@ def fetch_checkpoint(
     for entry in manifest.files:
         naming.check_part(entry.pool)
         naming.check_file_name(entry.name)
+        check_encoding(entry)
     name = naming.checkpoint_name(manifest.step, manifest.session, manifest.attempt)
     target = to / name
     to.mkdir(parents=True, exist_ok=True)
@@ -72,11 +74,13 @@ def fetch_checkpoint(
         try:
             done = 0
             for entry in manifest.files:
-                _fetch_file(store, folder, entry, partial, done, manifest.size_bytes, progress or RestoreProgress())
-                done += entry.size_bytes
+                total = manifest.stored_size_bytes
+                _fetch_file(store, folder, entry, partial, done, total, progress or RestoreProgress())
+                done += entry.stored.size_bytes
         except (CorruptCheckpointError, OSError):  # worth nothing, or in the way on a full disk
             shutil.rmtree(partial, ignore_errors=True)
             raise
+        clear_packed(partial)
         (partial / MANIFEST).write_bytes(content)
         sync_folder(partial)
         durable_rename(partial, target)
@@ -118,7 +122,8 @@ def _sweep(partials: Path) -> None:
 def _check_room(partial: Path, manifest: Manifest) -> None:
     """StoreFullError before the first byte, where this disk cannot hold the last."""
     there = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
-    missing, free = manifest.size_bytes - there, shutil.disk_usage(partial).free
+    packed = max((entry.packed.size_bytes for entry in manifest.files if entry.packed), default=0)
+    missing, free = manifest.size_bytes + packed - there, shutil.disk_usage(partial).free
     if missing > free:
         raise StoreFullError(
             f"this disk has {size(free)} left and the rest of the checkpoint needs {size(missing)}",
@@ -142,20 +147,44 @@ def _read_twice(store: Store, listing: CheckpointListing) -> bytes:
 def _fetch_file(
     store: Store, folder: str, entry: FileEntry, to: Path, done: int, total: int, progress: RestoreProgress
 ) -> None:
-    """One file, continued after what is there of it. Begun anew once where the whole is not what the manifest promises."""
-    target = to / entry.name
+    """One file, continued after what is there of it, and unpacked where it was packed: all of a packed file arrives before that, because
+    only then it can be continued after a cut. Begun anew once where the whole is not what the manifest promises.
+    """
+    plain, stored = to / entry.name, entry.stored
+    if entry.packed and plain.is_file() and hash_file(plain, md5=False).sha256 == entry.sha256:
+        return
+    target = packed_path(to, entry) if entry.packed else plain
     target.parent.mkdir(parents=True, exist_ok=True)
     transfer = Transfer(on_progress=lambda sent, _all: progress.say(entry.name, done + sent, total))
     there = target.stat().st_size if target.is_file() else 0
-    offsets = (there, 0, 0) if 0 < there <= entry.size_bytes else (0, 0)
+    offsets = (there, 0, 0) if 0 < there <= stored.size_bytes else (0, 0)
     for offset in offsets:
-        if offset < entry.size_bytes or not offset:
+        if offset < stored.size_bytes or not offset:
             with target.open("ab" if offset else "wb") as out:
                 key = naming.pool_file(folder, entry.pool)
                 store.fetch(key, out, store_id=entry.id, offset=offset, transfer=transfer)
-        if hash_file(target, md5=False).sha256 == entry.sha256:
+        if hash_file(target, md5=False).sha256 == stored.sha256:
+            if entry.packed:
+                _unpack(target, plain, entry)
             return
     raise CorruptCheckpointError(
         f"{entry.name} on the store is not what the manifest says (read twice)",
         hint="an older checkpoint is used; `batonpass verify` shows which files are damaged",
     )
+
+
+def _unpack(packed: Path, plain: Path, entry: FileEntry) -> None:
+    """The packed bytes are those that were sent; what they unpack to is compared with the plain hash all the same."""
+    plain.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with plain.open("wb") as out:
+            sha256 = unpack_file(packed, entry.size_bytes, to=out).sha256
+            sync_file(out)
+    except FormatError as error:
+        sha256 = error.message
+    if sha256 != entry.sha256:
+        raise CorruptCheckpointError(
+            f"{entry.name} does not unpack to what the manifest says ({sha256[:60]})",
+            hint="an older checkpoint is used; `batonpass verify` shows which files are damaged",
+        )
+    packed.unlink()

@@ -71,16 +71,16 @@ def verify_run(
         manifest = _manifest(store, listing, report)
         for entry in manifest.files if manifest else ():
             pending.setdefault(entry.pool, (listing, entry))
-    total = sum(entry.size_bytes for _, entry in pending.values() if share and share.holds(entry.sha256))
+    total = sum(entry.stored.size_bytes for _, entry in pending.values() if share and share.holds(entry.stored.sha256))
     for listing, entry in pending.values():
         report.files += 1
-        report.size_bytes += entry.size_bytes
+        report.size_bytes += entry.stored.size_bytes
         problem = _metadata_problem(store, run.folder, entry, report)
-        if not problem and share is not None and share.holds(entry.sha256):
+        if not problem and share is not None and share.holds(entry.stored.sha256):
             tell = _from(progress, entry.name, report.read_bytes, total)
             problem = _content_problem(store, run.folder, entry, tell)
             report.read_files += 1
-            report.read_bytes += entry.size_bytes
+            report.read_bytes += entry.stored.size_bytes
         if problem:
             report.findings.append(Finding(listing.key, listing.step, entry.name, problem))
     return report
@@ -122,9 +122,10 @@ def _metadata_problem(store: Store, folder: str, entry: FileEntry, report: Verif
         return "not there"
     if info.owner:
         report.bytes_by_owner[info.owner] = report.bytes_by_owner.get(info.owner, 0) + info.size_bytes
-    if info.size_bytes != entry.size_bytes:
-        return f"{info.size_bytes:,} bytes instead of {entry.size_bytes:,}"
-    same = compare(info, size_bytes=entry.size_bytes, sha256=entry.sha256, md5=entry.md5)
+    stored = entry.stored
+    if info.size_bytes != stored.size_bytes:
+        return f"{info.size_bytes:,} bytes instead of {stored.size_bytes:,}"
+    same = compare(info, size_bytes=stored.size_bytes, sha256=stored.sha256, md5=stored.md5)
     return "the store's checksum differs" if same is False else ""
 
 
@@ -138,7 +139,7 @@ def _content_problem(store: Store, folder: str, entry: FileEntry, progress: Call
             )
         except NotFoundError:
             return "not there"
-        if sink.sha256.hexdigest() == entry.sha256:
+        if sink.sha256.hexdigest() == entry.stored.sha256:
             return ""
     return "its bytes have another sha256 (read twice)"
 

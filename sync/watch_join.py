@@ -57,7 +57,7 @@ def join_watched(
         return replace(first, gpus=list_gpus(settings.home), versions=versions())
 
     follows = _follows_a_dead_watcher(store, name, settings.home, host)
-    wanted = Wanted(name, account=account, kind=KIND, takeover=takeover or follows)
+    wanted = Wanted(name, account=account, kind=KIND, takeover=takeover or follows, compress=settings.compress)
     patience = Patience(lease_s=settings.lease_s, say=say)
     return join_run(store, wanted, home=settings.home, host=host, patience=patience, record=fill)
 

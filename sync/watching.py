@@ -39,7 +39,6 @@ class WatchOptions:
     pid: int | None = None
     every_s: float = 5.0
     keep: Keep = field(default_factory=lambda: Keep(last=3))
-    metrics: bool = True
     say: Callable[[str], None] = print
     takeover: bool = False
     metrics: bool = True

@@ -1,7 +1,7 @@
 """The records of Batonpass: what stands in the files of a run, as frozen dataclasses. `core.codec` turns them into JSON and back."""
 
 from batonpass.core.model.account import Account, Note
-from batonpass.core.model.checkpoint import CheckpointListing, FileEntry, Manifest, TensorEntry
+from batonpass.core.model.checkpoint import CheckpointListing, FileEntry, Manifest, Packed, TensorEntry
 from batonpass.core.model.machine import Gpu, GpuSample, Host
 from batonpass.core.model.receipt import Method, Receipt, ReceiptEntry
 from batonpass.core.model.run import Annotations, Deletion, Deletions, Head, Root, RunInfo
@@ -24,6 +24,7 @@ __all__ = [
     "Method",
     "MetricTail",
     "Note",
+    "Packed",
     "Receipt",
     "ReceiptEntry",
     "ResumeProof",

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from batonpass.core.model.run import FORMAT
+from batonpass.core.files import Digest
+from batonpass.core.model.run import FORMAT, PACKED_FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What lies on the store in place of a plain file: the same bytes, smaller. Hashes and size are those of the packed bytes."""
+
+    encoding: str
+    """How to get the plain bytes back, as `core.shuffle` names it."""
+    size_bytes: int
+    sha256: str
+    md5: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +36,14 @@ class FileEntry:
     id: str | None = None
     owner: str | None = None
     """Who owns (and pays for) these bytes, where the store says so: another account's where an equal file was there already."""
+    packed: Packed | None = None
+    """What the pool holds in place of the plain bytes, whose size and hashes stand above; None where it holds them as they are."""
+
+    @property
+    def stored(self) -> Digest:
+        """Size and hashes of what lies in the pool: what the store is asked about."""
+        of = self.packed or self
+        return Digest(of.size_bytes, of.sha256, of.md5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +96,17 @@ class Manifest:
     """"training" (our own plain files), "watched" or "adopted" (another program's files, byte for byte; `attach` reads adopted ones)."""
     format: int = FORMAT
 
+    NEWEST_FORMAT: ClassVar[int] = PACKED_FORMAT
+
     @property
     def size_bytes(self) -> int:
-        """Sum of its files, in bytes."""
+        """Sum of its plain files, in bytes."""
         return sum(f.size_bytes for f in self.files)
+
+    @property
+    def stored_size_bytes(self) -> int:
+        """Sum of what the pool holds of them, in bytes."""
+        return sum(f.stored.size_bytes for f in self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +121,7 @@ class CheckpointListing:
     created_at: datetime
     published_at: datetime
     size_bytes: int
+    """What its files take on the store."""
     manifest_sha256: str
     metric_rows: int
     trained_s: float
@@ -106,3 +134,5 @@ class CheckpointListing:
     """The store's id of the manifest, where there are ids."""
     owner: str | None = None
     """Who owns (and pays for) the bytes, where the store says so."""
+    plain_size_bytes: int | None = None
+    """What its files take when they have been unpacked; None where they are not packed."""

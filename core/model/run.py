@@ -8,6 +8,8 @@ from typing import Any
 
 FORMAT = 1
 """The format version this release writes. It reads every version up to this one."""
+PACKED_FORMAT = 2
+"""Of a manifest that names packed files, and of nothing else: a release that cannot unpack them must say so, and not call them damaged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ def start(
     sync_every_s: float = DEFAULT_SYNC_EVERY_S,
     max_upload_mbit_s: float | None = None,
     max_download_mbit_s: float | None = None,
+    compress: bool | None = None,
 ) -> Run:
     """Open a run on this machine: continue it, or create it when no ids are given and the store has none of that name.
 
@@ -62,9 +63,11 @@ def start(
     in its configuration; `batonpass copy` brings that root elsewhere later.
     `checkpoint`: the key of a manifest to continue from instead of the newest (the app's resume page writes it): a deliberate rewind.
     `max_upload_mbit_s`, `max_download_mbit_s`: content goes no faster (default: BATONPASS_MAX_UPLOAD_MBIT_S and ..._DOWNLOAD_...).
+    `compress`: safetensors files are packed, without loss, before they are sent (default: BATONPASS_COMPRESS, else not).
     `precision` ("fp32", "amp", "bf16") is what the machine card ranks GPUs by. `keep`: how many checkpoints stay on the store
     beside the best by `keep_best` ("loss:min", "accuracy:max"). `save_every_s`: seconds between saves (default: tuned to
-    what a save costs and how long this run's machines have lived, 30 s to 10 min; `run.status()` says it and why). `sync_every_s`: seconds between two looks of the background service.
+    what a save costs and how long this run's machines have lived, 30 s to 10 min; `run.status()` says it and why).
+    `sync_every_s`: seconds between two looks of the background service.
 
     Errors, each with a hint: UsageError, NotOurFolderError, StoreUnreachableError, SignInError, RunNotFoundError,
     AmbiguousRunError, HeldElsewhereError. Nothing is trained and nothing is created when one is raised.
@@ -80,7 +83,8 @@ def start(
     settings = read_settings().capped(upload_mbit_s=max_upload_mbit_s, download_mbit_s=max_download_mbit_s)
     url = _check(store, settings, goal_steps)
     label = account or settings.account or ""
-    wanted = Wanted(name, label, goal_steps, run_id=run_id, root_id=root_id, takeover=takeover, config=config or {})
+    packs = settings.compress if compress is None else compress
+    wanted = Wanted(name, label, goal_steps, run_id, root_id, takeover=takeover, config=config or {}, compress=packs)
     if offline:
         url, wanted = _go_offline(url, settings, wanted)
     _close_before(url, name)

@@ -6,6 +6,7 @@ import atexit
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -85,6 +86,7 @@ def watch(
     every_s: float = 5.0,
     keep: int = 5,
     metrics: bool = True,
+    compress: bool | None = None,
     say: Callable[[str], None] = print,
 ) -> FolderWatch:
     """Mirror every checkpoint that appears in `folder` (made if it is not there) until `stop()` or the end of this process.
@@ -92,12 +94,14 @@ def watch(
     Taken are files *.pt *.pth *.ckpt *.safetensors *.keras *.h5 and folders `checkpoint-<n>`, once they have been still for
     `every_s` seconds and are structurally whole. `keep`: how many stay on the store. With `metrics` the numbers that the
     trainer writes (TensorBoard, `trainer_state.json`, CSV, JSON lines) are logged into the run; turn it off where you `log` them yourself.
+    `compress`: safetensors files are packed, without loss, before they are sent (default: BATONPASS_COMPRESS, else not).
     Errors: those of `batonpass.start`.
     """
     from batonpass.sync.pruning import Keep  # noqa: PLC0415  # `import batonpass` stays light
     from batonpass.sync.watching import Watch, WatchOptions  # noqa: PLC0415
 
     opened, settings = open_for(store)
+    settings = replace(settings, compress=settings.compress if compress is None else compress)
     before = _open_watches.get((opened.url, run))
     if before is not None:
         say("batonpass: this run is watched in this kernel; closing that session first")

@@ -32,7 +32,7 @@ def show_checkpoint_files(page: Page, run: RunStory, candidate: Candidate) -> No
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.download_button(
                     escaped(entry.name, limit=60),
-                    lambda e=entry: page.repository.pool_file(run.files.folder, e.pool, store_id=e.id),  # type: ignore[misc]
+                    lambda e=entry: page.repository.checkpoint_file(run.files.folder, e),  # type: ignore[misc]
                     file_name=plain(entry.name.replace("/", "-"), limit=80),
                     icon=":material/download:",
                     on_click="ignore",

@@ -82,8 +82,7 @@ def _show(
         show()
         rows = [["checkpoint", "session", "size", "taken", "state"]]
         rows += [
-            [f"step {c.step:,}", c.session, size(c.listing.size_bytes), ago(c.listing.created_at, now), _state_of(c)]
-            for c in candidates
+            [f"step {c.step:,}", c.session, _size(c), ago(c.listing.created_at, now), _state_of(c)] for c in candidates
         ]
         show_table(rows)
     owned = bytes_by_owner(s.session for s in files.sessions)
@@ -110,6 +109,12 @@ def _session_row(session: Session, age_s: float, *, mount: bool, arrived: Collec
         f"{duration(age_s)} ago",
         f"branch: {session.branch}" if session.branch else "",
     ]
+
+
+def _size(candidate: Candidate) -> str:
+    listing = candidate.listing
+    plain = f" (plain {size(listing.plain_size_bytes)})" if listing.plain_size_bytes else ""
+    return f"{size(listing.size_bytes)}{plain}"
 
 
 def _state_of(candidate: Candidate) -> str:
@@ -188,6 +193,7 @@ def _checkpoint(candidate: Candidate) -> dict[str, Any]:
         "session": candidate.session,
         "step": candidate.step,
         "size_bytes": listing.size_bytes,
+        "plain_size_bytes": listing.plain_size_bytes,
         "created_at": listing.created_at,
         "owner": listing.owner,
         "proven": candidate.proven,

@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from batonpass.core.amounts import size
@@ -19,7 +20,7 @@ from batonpass.sync.watching import Watch, WatchOptions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FOLDER --run --store --account --pid --every --keep --takeover --max-upload."""
+    """FOLDER --run --store --account --pid --every --keep --takeover --compress --max-upload."""
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the trainer writes its checkpoints")
     parser.add_argument("--run", required=True, metavar="NAME", help="the run's name; it is created if it is new")
     add_store(parser)
@@ -30,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--keep", type=int, default=5, metavar="N", help="checkpoints that stay on the store (default: 5)"
     )
     parser.add_argument("--takeover", action="store_true", help="hold the run although another session seems to live")
+    parser.add_argument(
+        "--compress", action="store_true", help="pack safetensors files, without loss, before they are sent"
+    )
     add_caps(parser, up=True)
 
 
@@ -38,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.every > 0 or args.keep < 1:
         raise UsageError("--every and --keep must be above zero", hint="leave them out for 5 s and 5 checkpoints")
     settings = settings_of(args)
+    settings = replace(settings, compress=settings.compress or args.compress)
     sending = SendingLine(_say)
     options = WatchOptions(
         pid=args.pid, every_s=args.every, keep=Keep(last=args.keep), say=sending.line, takeover=args.takeover

@@ -164,7 +164,7 @@ def test_todays_release_goes_on_with_the_run(root, capsys):
 
 def test_the_page_on_the_format_opens_a_checkpoint_without_batonpass(root, monkeypatch):
     text = (CHECKOUT / "docs/FORMAT.md").read_text()
-    (code,) = [block.split("```")[0] for block in text.split("```python\n")[1:]]
+    code = "\n".join(block.split("```")[0] for block in text.split("```python\n")[1:])
     code = code.replace("runs/cats-v2-1f2e3d4c", EXPECTED["folder"].rstrip("/"))
     code = code.replace("20261123t083953-1f2e3d", EXPECTED["sessions"][1])
     monkeypatch.chdir(root)

@@ -24,7 +24,7 @@ HOMES = {
     "safetensors": ("core/training/",),
     "xxhash": ("core/training/",),
     "zstandard": ("core/shuffle.py",),
-    "numpy": ("core/metrics/", "core/training/", "streamlit_app/"),
+    "numpy": ("core/metrics/", "core/training/", "core/shuffle.py", "streamlit_app/"),
     "pyarrow": ("core/metrics/",),
     "cattrs": ("core/codec.py",),
     "platformdirs": ("core/settings.py",),
