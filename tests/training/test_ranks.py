@@ -215,7 +215,7 @@ def test_a_process_killed_in_the_middle_of_a_save_leaves_the_checkpoint_before_i
 
 def test_a_process_that_gives_nothing_to_a_save_ends_the_saving_and_not_the_training(tmp_path):
     place = Place(tmp_path)
-    assert place.train({"deaf": True}) == 0
+    assert place.train({"deaf": True}) == 0, place.said
     assert place.noted("read", 0)
     assert any("could not be saved: another process" in line for line in place.said)
     assert sum("NOTHING MORE IS SAVED" in line for line in place.said) == 1
