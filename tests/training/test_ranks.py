@@ -50,6 +50,7 @@ class Place:
             "BATONPASS_HOME": str(self.path / "home"),
             "BATONPASS_LEASE_S": "0.5",
             "OMP_NUM_THREADS": "1",
+            "PYTHONFAULTHANDLER": "1",
             "RANKS_PLAN": json.dumps(plan or {}),
         }
         with subprocess.Popen(
@@ -65,6 +66,7 @@ class Place:
             except subprocess.TimeoutExpired:
                 os.killpg(torchrun.pid, signal.SIGKILL)  # its children, too
                 raise
+        print(said)  # pytest shows it where a test fails
         self.said += said.splitlines()
         return torchrun.returncode
 
