@@ -50,6 +50,7 @@ class Place:
             "BATONPASS_HOME": str(self.path / "home"),
             "BATONPASS_LEASE_S": "0.5",
             "OMP_NUM_THREADS": "1",
+            "PYTHONFAULTHANDLER": "1",
             "RANKS_PLAN": json.dumps(plan or {}),
         }
         with subprocess.Popen(
@@ -65,6 +66,7 @@ class Place:
             except subprocess.TimeoutExpired:
                 os.killpg(torchrun.pid, signal.SIGKILL)  # its children, too
                 raise
+        print(said)  # pytest shows it where a test fails
         self.said += said.splitlines()
         return torchrun.returncode
 
@@ -215,7 +217,7 @@ def test_a_process_killed_in_the_middle_of_a_save_leaves_the_checkpoint_before_i
 
 def test_a_process_that_gives_nothing_to_a_save_ends_the_saving_and_not_the_training(tmp_path):
     place = Place(tmp_path)
-    assert place.train({"deaf": True}) == 0
+    assert place.train({"deaf": True}) == 0, place.said
     assert place.noted("read", 0)
     assert any("could not be saved: another process" in line for line in place.said)
     assert sum("NOTHING MORE IS SAVED" in line for line in place.said) == 1
