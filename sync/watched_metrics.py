@@ -23,6 +23,7 @@ class WatchedMetrics:
         """Without `read_files` only what `log` is given comes in."""
         self._say = say
         self._said: set[str] = set()
+        self._log = joined.log
         self.intake = Intake(joined.log, joined.writer, say=self._say_once)
         self._files: TrainerMetrics | None = None
         if read_files:
@@ -47,8 +48,12 @@ class WatchedMetrics:
         """Take in what is new in the files; True when there is more to be read at once. What fails is said once, and tried again."""
         if self._files is None:
             return False
+        rows = self.place.rows
         try:
-            return self._files.look()
+            behind = self._files.look()
+            if self.place.rows != rows:
+                self._log.flush(5.0)  # before the checkpoints of this look: what they count is on this disk
+            return behind  # noqa: TRY300  # what follows are the failures
         except BatonpassError as error:
             self._say_once(
                 f"what was logged before cannot be read, so metrics wait: {error.message}; it is tried again"

@@ -79,6 +79,15 @@ class Intake:
         """Whether the sessions before have logged any of these values."""
         return any(self._before.has(name, p.step, value) for p in points for name, value in p.values)
 
+    def go_on(self) -> None:
+        """The files go on where the session before stopped. That is on the store before the first row: a watcher that dies in between
+        must not leave rows that nobody counts. StoreError where it cannot be written.
+        """
+        with self._lock:
+            if not self._continues:
+                self._continue_the_session_before()
+        self._writer.publish()
+
     def take(self, points: Iterable[Point], file: int) -> None:
         """Log what is new of the points of one file, which come in its order. `file` is any number that stands for it."""
         for point in points:

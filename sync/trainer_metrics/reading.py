@@ -65,6 +65,11 @@ class TrainerMetrics:
         every = {batch_file: batch for batches in read.values() for batch_file, batch in batches.items()}
         for kind, batches in read.items():
             if any(self._intake.knows(batch.points) for batch in batches.values()):
+                try:
+                    self._intake.go_on()
+                except BaseException:
+                    self._files.clear()  # nothing was taken in: the next look reads from the beginning
+                    raise
                 return kind, batches
         for kind, batches in read.items():
             if any(batch.points for batch in batches.values()):

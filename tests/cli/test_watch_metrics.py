@@ -114,4 +114,6 @@ def test_killed_at_any_moment_no_row_is_lost_and_none_is_logged_twice(tmp_path, 
     assert dict(found.curve("loss")) == trainer.expected
     assert len(found.curve("loss")) == len(trainer.expected)
     assert dict(found.curve("lr")) == {step: float(step) for step in trainer.expected}
-    assert found.rows() == trainer.rows
+    assert found.rows() == trainer.rows, [
+        (s.id, s.rows, s.resumed_from, s.rewinds, len(s.checkpoints)) for s in found.sessions
+    ]
