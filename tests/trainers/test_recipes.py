@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from trainers.libraries import need
 
-pytestmark = [pytest.mark.trainers, pytest.mark.slow]
+pytestmark = [pytest.mark.trainers, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize(

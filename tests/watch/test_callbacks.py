@@ -8,8 +8,11 @@ import sys
 import types
 
 import pytest
+import torch
+from torch.utils.data import DataLoader
 from watch.trainers import hf_folder, keras_zip, torch_zip
 
+from batonpass.callbacks.lightning import doubts_about
 from batonpass.core.errors import UsageError
 from batonpass.core.settings import read_settings
 from batonpass.sync.reading import find_run_folder, read_run
@@ -133,3 +136,35 @@ def test_the_hugging_face_callback_must_know_its_folder_before_it_resumes(tmp_pa
         callback.resume_from()
     callback.on_init_end(types.SimpleNamespace(output_dir=str(tmp_path / "out")), None, None)
     assert callback.resume_from() is None
+
+
+class Own(torch.utils.data.Sampler):
+    def __iter__(self):
+        return iter(range(4))
+
+    def __len__(self):
+        return 4
+
+
+class Stream(torch.utils.data.IterableDataset):
+    def __iter__(self):
+        return iter(range(4))
+
+
+@pytest.mark.parametrize(
+    ("loader", "word"),
+    [
+        (DataLoader(range(4), sampler=Own()), "sampler Own"),
+        (DataLoader(range(4), batch_sampler=torch.utils.data.BatchSampler(Own(), 2, False)), "sampler Own"),
+        (DataLoader(Stream()), "iterable"),
+        (DataLoader(range(4), num_workers=1, persistent_workers=True), "workers live on"),
+    ],
+)
+def test_what_cannot_be_seen_of_a_loader_is_named(loader, word):
+    doubts = list(doubts_about(loader))
+    assert len(doubts) == 1
+    assert word in doubts[0]
+
+
+def test_an_ordinary_loader_leaves_no_doubt():
+    assert not list(doubts_about(DataLoader(range(4), shuffle=True, batch_size=2, num_workers=2)))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _POISONED = {"2.6.2", "2.6.3"}
 _KEY = "sidecar"
+_STATELESS = {"torch", "lightning", "pytorch_lightning"}
+"""Whose samplers are known to keep nothing from one epoch to the next but what the random streams hold."""
 
 
 class _Lightning:
@@ -150,7 +152,7 @@ class _Lightning:
 
         progress = trainer.fit_loop.epoch_loop.batch_progress
         used = int(progress.current.ready)
-        over = bool(progress.is_last_batch) or used >= trainer.num_training_batches
+        over = bool(progress.is_last_batch) or used >= trainer.num_training_batches  # the next batch begins an epoch
         state = {
             "rng": capture_rng(),
             "epoch_is_over": over,
@@ -164,9 +166,12 @@ class _Lightning:
             yield self._why_no_replay
         if trainer.world_size > 1:
             yield f"the random streams of {trainer.world_size - 1} other processes are not in it"
+        if trainer.reload_dataloaders_every_n_epochs:
+            yield "the loaders are made anew while it trains (reload_dataloaders_every_n_epochs): what that draws is not in it"
+        if trainer.fit_loop.epoch_loop.batch_progress.current.ready % trainer.accumulate_grad_batches:
+            yield "it was saved between the batches of one optimizer step, whose gradients are not in it"
         for loader in self._replays:
-            if getattr(loader, "num_workers", 0) and getattr(loader, "persistent_workers", False):
-                yield "the loader's workers live on from epoch to epoch: their random streams are not in it"
+            yield from doubts_about(loader)
 
     def _resume(self, stored: Any) -> None:
         """Put back what was stored, and say how exact that is."""
@@ -196,6 +201,20 @@ class _Lightning:
                     loader.go_on(position)
         if getattr(self._trainer, "global_rank", 0) == 0:
             missing += restore_rng(sidecar.state["rng"])
+
+
+def doubts_about(loader: Any) -> Iterator[str]:
+    """What of a loader cannot be seen from outside."""
+    from torch.utils.data import IterableDataset  # noqa: PLC0415  # torch is there by now
+
+    if getattr(loader, "num_workers", 0) and getattr(loader, "persistent_workers", False):
+        yield "the loader's workers live on from epoch to epoch: their random streams are not in it"
+    if isinstance(getattr(loader, "dataset", None), IterableDataset):
+        yield "an iterable data set is read anew from its start: the same only if it repeats itself"
+    batch_sampler = getattr(loader, "batch_sampler", None)
+    for sampler in (batch_sampler, getattr(batch_sampler, "sampler", None)):
+        if sampler is not None and type(sampler).__module__.split(".", maxsplit=1)[0] not in _STATELESS:
+            yield f"the sampler {type(sampler).__qualname__} may keep a state of its own"
 
 
 def _refuse_poisoned() -> None:
