@@ -36,7 +36,7 @@ def first(store, tmp_path):
 
 
 def card(one) -> str:
-    return str(describe(one.active.status(), name="cats", goal_steps=None, saving=""))
+    return str(describe(one.active.status(), name="cats", goal_steps=None, saving="", interval=None))
 
 
 def test_the_card_says_safe_to_close_once_another_reader_has_seen_it(store, first):
