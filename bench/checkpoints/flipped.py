@@ -22,7 +22,10 @@ from torch import nn
 from torch.distributed.checkpoint.api import CheckpointException
 
 import batonpass as bp
-from checkpoints.ground import digest_of, flat, home, make_state, silent
+from batonpass.core.training.commit import write_checkpoint
+from batonpass.core.training.read import read_checkpoint
+from batonpass.core.training.snapshot import Snapshotter
+from checkpoints.ground import digest_of, draft, flat, home, make_state, silent
 
 OLDER, NEWER = 1, 2
 Damage = Callable[[bytearray, random.Random], None]
@@ -157,11 +160,26 @@ def _rivals(folder: Path, seed: int) -> dict[str, tuple[list[Path], Callable[[],
     while not dcp.committed():
         pass
     expected = state.digest()
+    with Snapshotter().take(state.attached, {}) as snapshot:  # type: ignore[union-attr]
+        ours, _ = write_checkpoint(snapshot, folder, draft(1))
     return {
+        "batonpass, its folder on this disk": (
+            sorted(ours.iterdir()),
+            lambda: _everything(ours),
+            digest_of(_everything(ours)),
+        ),
         "torch.load": ([folder / "a.pt"], lambda: flat(torch.load(folder / "a.pt", weights_only=True)), expected),
         "safetensors": ([folder / "a.safetensors"], lambda: load_file(folder / "a.safetensors"), expected),
         "DCP": (sorted((folder / "dcp").glob("*.distcp")), lambda: flat(dcp.read()), expected),
     }
+
+
+def _everything(folder: Path) -> dict[str, torch.Tensor]:
+    """What a resume takes from a folder: the tensors, and the texts of trainer.json and of the manifest as they are understood."""
+    loaded = read_checkpoint(folder)
+    text = f"{loaded.trainer} {loaded.manifest}".encode()
+    tensors = {f"{t.file} {t.name}": loaded._tensor(t.file, t.name) for t in loaded.manifest.tensors}
+    return {**tensors, "texts": torch.frombuffer(bytearray(text), dtype=torch.uint8)}
 
 
 def _load_damaged(

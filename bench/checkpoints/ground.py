@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,10 @@ from torch import nn
 
 from batonpass.core.model import Manifest
 from batonpass.core.training.attached import Attached
+
+
+def _adamw(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(parameters, lr=1e-3)
 
 
 @dataclass(slots=True)
@@ -42,11 +46,11 @@ class State:
         return digest_of(self.tensors())
 
 
-def make_state(width: int, layers: int, *, seed: int = 1) -> State:
+def make_state(width: int, layers: int, *, seed: int = 1, make: Callable[..., torch.optim.Optimizer] = _adamw) -> State:
     """`layers` square layers of `width` in fp32: 12 x width x width x layers bytes with AdamW's moments."""
     torch.manual_seed(seed)
     model = nn.Sequential(*[nn.Linear(width, width) for _ in range(layers)])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    optimizer = make(model.parameters())
     attached = Attached()
     attached.add(model=model, optimizer=optimizer)
     state = State(model, optimizer, attached)

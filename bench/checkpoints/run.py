@@ -20,11 +20,23 @@ sys.path += [str(HERE.parent), str(HERE.parents[1] / "tests")]
 import machine  # noqa: E402
 import torch  # noqa: E402
 
-from checkpoints import flipped, killed, memory, opened, overhead, restored, retained, shared_base, torn  # noqa: E402
+from checkpoints import (  # noqa: E402
+    flipped,
+    killed,
+    memory,
+    opened,
+    overhead,
+    restored,
+    retained,
+    shared_base,
+    torn,
+    write_points,
+)
 
 MEASURES = {
     "torn": torn.measure,
     "killed": killed.measure,
+    "write_points": write_points.measure,
     "flipped": flipped.measure,
     "restored": restored.measure,
     "memory": memory.measure,

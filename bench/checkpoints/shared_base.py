@@ -12,6 +12,8 @@ import batonpass as bp
 from checkpoints.ground import home, silent
 
 SAVES = 10
+FLAG, NO_GRADIENT = "requires_grad=False", "no flag: it never gets a gradient"
+RATE_OF_ZERO = "no flag: a learning rate of 0 (SGD)"
 
 
 class Adapted(nn.Module):
@@ -31,26 +33,31 @@ class Adapted(nn.Module):
 
 
 def measure(folder: Path, *, smoke: bool, seed: int) -> str:
-    """Once frozen by flag, once only in fact: all of it is in the optimizer, and the base never gets a gradient."""
+    """Once frozen by flag, and twice only in fact: the base is in the optimizer and never gets a gradient, or has a learning rate of 0."""
     width, layers = (128, 3) if smoke else (1024, 8)
     rows = []
-    for flagged in (True, False):
-        place = folder / ("flag" if flagged else "fact")
-        stored, plain, share = _train(place, width, layers, flagged=flagged, seed=seed)
-        how = "requires_grad=False" if flagged else "no flag: it never gets a gradient"
+    for how in (FLAG, NO_GRADIENT, RATE_OF_ZERO):
+        stored, plain, share = _train(folder / str(len(rows)), width, layers, how=how, seed=seed)
         rows.append([how, f"{share:.0%}", f"{plain / 1e6:.1f}", f"{stored / 1e6:.1f}", f"**{plain / stored:.1f}**"])
     head = ["the base is frozen by", "its share", "plain files, MB", "on the store, MB", "times fewer"]
     return render(f"{SAVES} checkpoints of a frozen base with LoRA, seed {seed}", head, rows)
 
 
-def _train(folder: Path, width: int, layers: int, *, flagged: bool, seed: int) -> tuple[int, int, float]:
+def _optimizer(model: Adapted, how: str) -> torch.optim.Optimizer:
+    if how == RATE_OF_ZERO:  # with AdamW its moments would change, in a plain file too
+        small = [*model.down.parameters(), *model.up.parameters()]
+        return torch.optim.SGD([{"params": list(model.base.parameters()), "lr": 0.0}, {"params": small}], lr=1e-2)
+    return torch.optim.AdamW([p for p in model.parameters() if p.requires_grad])
+
+
+def _train(folder: Path, width: int, layers: int, *, how: str, seed: int) -> tuple[int, int, float]:
     """(bytes in the run's pool, bytes of as many plain files, the base's share of one)."""
     torch.manual_seed(seed)
     model = Adapted(width, layers, rank=8)
     base = list(model.base.parameters())
-    for parameter in base if flagged else []:
+    for parameter in base if how == FLAG else []:
         parameter.requires_grad_(False)
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad])
+    optimizer = _optimizer(model, how)
     plain = 0
     with home(folder / "home"), silent():
         run = bp.start("lora", store=folder / "store", goal_steps=SAVES, seed=seed, save_every_s=1e9, keep=100)
@@ -58,7 +65,7 @@ def _train(folder: Path, width: int, layers: int, *, flagged: bool, seed: int) -
         for batch in run.steps([torch.randn(4, width)] * SAVES):
             optimizer.zero_grad()
             model(batch).square().mean().backward()
-            for parameter in [] if flagged else base:
+            for parameter in base if how == NO_GRADIENT else []:
                 parameter.grad = None
             optimizer.step()
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, folder / "plain.pt")
