@@ -33,6 +33,10 @@ BENCHES = {
 }
 
 
+SLOW = ("checkpoints",)
+"""Minutes even when tiny: a smoke run leaves them out unless they are asked for; `bench/checkpoints/run.py --quick` has its own."""
+
+
 def main() -> int:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -48,7 +52,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="batonpass-bench-") as name:
         folder = Path(name)
         print(machine.describe(folder), machine.load(), "", sep="\n", flush=True)
-        for bench in [arguments.only] if arguments.only else BENCHES:
+        for bench in (
+            [arguments.only] if arguments.only else [b for b in BENCHES if not (arguments.smoke and b in SLOW)]
+        ):
             place = folder / bench
             place.mkdir()
             os.environ["BATONPASS_HOME"] = str(place / "home")

@@ -21,6 +21,7 @@ import machine  # noqa: E402
 import torch  # noqa: E402
 
 from checkpoints import (  # noqa: E402
+    exactness,
     flipped,
     killed,
     memory,
@@ -43,6 +44,7 @@ MEASURES = {
     "shared_base": shared_base.measure,
     "opened": opened.measure,
     "retained": retained.measure,
+    "exactness": exactness.measure,
     "overhead": overhead.measure,
 }
 

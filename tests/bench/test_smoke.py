@@ -24,23 +24,13 @@ ROWS = (
     "| TensorDataset ",
     "| one sample of the demo's data",
     "| the loop's bookkeeping alone",
-    "| DCP async_save ",
-    "| a flipped bit ",
-    "| a hole of zeros ",
-    "| torch.save in place ",
-    "| batonpass, verified ",
-    "| batonpass, where no copy fits ",
-    "| requires_grad=False ",
-    "| trainer.json ",
-    "| the newest durable one stays",
-    "| **(waits + ours) / all** ",
 )
 
 
 @pytest.mark.slow
 def test_a_smoke_run_prints_every_row_and_says_that_its_figures_mean_nothing(tmp_path: Path) -> None:
     command = [sys.executable, str(CHECKOUT / "bench" / "run.py"), "--smoke", "--folder", str(tmp_path), "--seed", "7"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     missing = [row for row in ROWS if row not in done.stdout]
     assert not missing, done.stdout
