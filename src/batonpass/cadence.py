@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable
 from statistics import median
 
 from batonpass.core.interval import MARGIN_S, Cost, Interval, Lives, tune
+from batonpass.core.providers import provider_of
+from batonpass.sync.active import ActiveSession
+from batonpass.sync.machine import machine_age_s
 
 _LAST = 10
 """Saves that are looked at: the cost is measured anew all the time."""
@@ -90,3 +93,12 @@ class Cadence:
     def _margin_s(self) -> float:
         cost = self.cost
         return MARGIN_S + 2 * (cost.send_s if cost else 0.0)
+
+
+def cadence_of(active: ActiveSession, fixed_s: float | None, lives: Lives) -> Cadence:
+    """The cadence of a session that begins; its service tells it what sending costs."""
+    age_s = machine_age_s()
+    limits_h = provider_of(active.joined.writer.record.host.provider).longest_h
+    cadence = Cadence(fixed_s, lives=lives, ends_in_s=[3600 * limit - age_s for limit in limits_h])
+    active.service.on_sent = cadence.sent
+    return cadence

@@ -9,26 +9,23 @@ from types import TracebackType
 from typing import Any, Self
 
 from batonpass import endings
-from batonpass.cadence import Cadence
+from batonpass.cadence import cadence_of
 from batonpass.core.errors import HeldElsewhereError, UsageError
 from batonpass.core.interval import Lives, lives_of
 from batonpass.core.model import EndKind, Manifest
-from batonpass.core.providers import provider_of
-from batonpass.core.training.adopted import Adopted, apply_adopted
+from batonpass.core.training.adopted import Adopted
 from batonpass.core.training.attached import Attached
 from batonpass.core.training.commit import written_tensors
 from batonpass.core.training.loop import TrainingLoop
-from batonpass.core.training.read import Loaded
-from batonpass.core.training.restore import Report, apply, check_fits
 from batonpass.core.training.snapshot import Snapshot, Snapshotter
 from batonpass.leading import Alone, Team
+from batonpass.putting_back import note_findings, put_back
 from batonpass.resuming import Found, find_checkpoint
 from batonpass.saver import Saver, draft_manifest
 from batonpass.status import RunStatus, describe
 from batonpass.sync.active import ActiveSession
 from batonpass.sync.joining import Joined
-from batonpass.sync.machine import machine_age_s
-from batonpass.words import confirmation, farewell, welcome
+from batonpass.words import farewell, welcome
 
 FIRST_SAVE_S = 10.0
 """How long `attach` waits for the starting point of a new run to reach the store."""
@@ -274,7 +271,7 @@ class Run:
         if self._mark is not None:
             self._trained_s += now - self._mark
         self._mark = now
-        self._note_findings()
+        note_findings(self._loop, self._active, self._say)
         saver = self._saver
         if saver is not None and self._team.boundary(saver.take, wanted=self._save_asked or saver.due):
             self._save_asked = False
@@ -378,7 +375,7 @@ class Run:
         self._load(found)
 
     def _load(self, found: Found) -> None:
-        report = self._put_back(found.loaded)
+        report = put_back(found.loaded, self._attached, self._loop)
         self._trained_s, self._began_at_step = 0.0, self._loop.finished_steps
         self._lives = lives_of(found.before)
         self._restored = found.loaded.manifest if found.offer.listing is not None else None
@@ -387,34 +384,6 @@ class Run:
         self._active.joined.writer.change(resumed_from=record)
         self._active.service.wake("beat")
         self._say(welcome(record, found.loss, goal_steps=self.goal_steps))
-
-    def _put_back(self, loaded: Loaded | Adopted) -> Report:
-        if isinstance(loaded, Adopted):
-            report, step, epoch = apply_adopted(loaded, self._attached)
-            self._loop.begin_at(step=step, epoch=epoch)
-            return report
-        check_fits(loaded, self._attached)
-        report = apply(loaded, self._attached)
-        self._loop.restore(loaded)
-        return report
-
-    def _note_findings(self) -> None:
-        """What the loop found after the restore: doubts make the resume PARTIAL, in the session's file too; data that was compared
-        confirms it, and lets the steps that run again be compared.
-        """
-        seen, doubts = self._loop.data_seen, self._loop.doubts
-        if seen is None and not doubts:
-            return
-        writer = self._active.joined.writer
-        record = writer.record.resumed_from
-        if record is None:
-            return
-        found = tuple(doubt for doubt in doubts if doubt not in record.missing)
-        if found:
-            record = replace(record, label="PARTIAL", missing=(*record.missing, *found))
-            writer.change(resumed_from=record)
-        if seen is not None and self._active.replay.begin(seen) and seen != "other":
-            self._say(confirmation(record, seen=bool(seen)))
 
     def _begin_new_leg(self) -> None:
         if self._saver is not None:
@@ -442,27 +411,17 @@ class Run:
         def written(snapshot: Snapshot, manifest: Manifest) -> None:
             self._attached.observe(manifest.step, written_tensors(snapshot, manifest))
 
+        cadence = cadence_of(self._active, self._options.save_every_s, self._lives)
+
         self._saver = Saver(
             self._active,
             capture,
             draft,
-            cadence=self._cadence(),
+            cadence=cadence,
             say=self._say,
             restored=self._restored,
             on_written=written,
         )
-
-    def _cadence(self) -> Cadence:
-        """A new one for each leg; the service tells it what sending costs."""
-        limits_h = provider_of(self._active.joined.writer.record.host.provider).longest_h
-        age_s = machine_age_s()
-        cadence = Cadence(
-            self._options.save_every_s,
-            lives=self._lives,
-            ends_in_s=[3600 * limit - age_s for limit in limits_h],
-        )
-        self._active.service.on_sent = cadence.sent
-        return cadence
 
     def _close(self, kind: EndKind, *, detail: str = "", timeout_s: float) -> bool:
         self._closed = True

@@ -337,7 +337,7 @@ def test_it_says_how_often_it_saves_and_why(store):
 
 def test_the_known_end_of_a_machine_is_saved_for(store, monkeypatch):
     """Two minutes before twelve hours on Colab, whatever the interval."""
-    from batonpass import run as module
+    from batonpass import cadence as module
 
     monkeypatch.setattr(module, "machine_age_s", lambda: 12 * 3600.0 - 120.5)
     monkeypatch.setattr(module, "provider_of", lambda _: PROVIDERS["colab"])

@@ -29,6 +29,7 @@ LOADED_ON_USE = (
     "batonpass.demo",
     "batonpass.following",
     "batonpass.resuming",
+    "batonpass.putting_back",
     "batonpass.run",
     "batonpass.streamlit_app",
     "batonpass.sync.doctor",

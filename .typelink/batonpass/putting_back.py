@@ -1,0 +1,1 @@
+../../src/batonpass/putting_back.py
