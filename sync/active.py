@@ -6,14 +6,13 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from batonpass.core import naming
 from batonpass.core.errors import BatonpassError, HeldElsewhereError
-from batonpass.core.model import CheckpointListing, End, EndKind, GpuSample, Manifest, ResumeProof, ResumeRecord
+from batonpass.core.model import End, EndKind, GpuSample, Manifest
 from batonpass.sync.arrivals import Arrivals
 from batonpass.sync.gpu import sample_gpus
 from batonpass.sync.handover import Patience, claim, give_way, release
@@ -27,37 +26,12 @@ from batonpass.sync.pruning import Keep, Pruner
 from batonpass.sync.reading import read_head
 from batonpass.sync.replaying import ReplayWatch
 from batonpass.sync.service import Duties, SyncService
+from batonpass.sync.session_status import SessionStatus
 
 PRUNE_EVERY_S = 60.0
 LAST_WORDS_S = 10.0
 """How long at least a closing session may take to say that it ended."""
 _SAMPLES = 240
-
-
-@dataclass(frozen=True, slots=True)
-class SessionStatus:
-    """What is safe, in numbers. Times in seconds."""
-
-    step: int
-    durable: CheckpointListing | None
-    """The newest published checkpoint of this session; where `durable.proven` is False it is handed over only, and no receipt of it is known."""
-    durable_age_s: float | None
-    steps_at_risk: int
-    seconds_at_risk: float
-    branch: str | None
-    closed: bool
-    """The session has ended here: what was not sent by then goes with the next start on this machine."""
-    began_at: int
-    """The step of the checkpoint that it resumed from; 0 where it began the run."""
-    twins: tuple[str, ...]
-    """Ids of other runs of this name that were begun at the same time."""
-    conflicts: tuple[str, ...]
-    """Copies that a mounted Drive made because two machines wrote one file."""
-    lanes: dict[str, Any]
-    resumed: ResumeRecord | None
-    """What it resumed from."""
-    proof: ResumeProof | None
-    """What running again has shown."""
 
 
 class ActiveSession:

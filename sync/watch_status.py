@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from batonpass.core.amounts import size
 from batonpass.core.model import CheckpointListing
-from batonpass.sync.active import SessionStatus
+from batonpass.sync.session_status import SessionStatus
 from batonpass.sync.trainer_metrics.reading import MetricSource
 
 

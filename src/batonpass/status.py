@@ -9,7 +9,7 @@ from batonpass.core.amounts import duration
 from batonpass.core.interval import Interval
 from batonpass.core.progress import read_moving
 from batonpass.core.resumption import is_defect, resume_words
-from batonpass.sync.active import SessionStatus
+from batonpass.sync.session_status import SessionStatus
 
 
 @dataclass(frozen=True, slots=True)

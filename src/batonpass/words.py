@@ -5,7 +5,7 @@ from __future__ import annotations
 from batonpass.core.amounts import duration
 from batonpass.core.losses import Loss
 from batonpass.core.model import ResumeRecord
-from batonpass.sync.active import SessionStatus
+from batonpass.sync.session_status import SessionStatus
 
 
 def welcome(record: ResumeRecord, loss: Loss, *, goal_steps: int | None) -> str:
