@@ -8,7 +8,7 @@ import struct
 import pytest
 import torch
 from safetensors.torch import load_file
-from watch.trainers import safetensors, torch_zip
+from watch.trainers import keras_zip, safetensors, torch_zip
 
 from batonpass.core.sidecar import METADATA_KEY, is_sidecar, read_facts, sidecar_path
 from batonpass.core.training.rng import capture_rng, restore_rng
@@ -19,7 +19,7 @@ from batonpass.sync.foreign import read_position, what_is_missing
 @pytest.fixture
 def checkpoint(output):
     path = output / "epoch-3.keras"
-    path.write_bytes(torch_zip(1))
+    path.write_bytes(keras_zip(1))
     return path
 
 
