@@ -18,6 +18,7 @@ import torch
 from rivals import DcpAsync, LightningAsync, lightning_is_here
 from tables import render
 
+from batonpass.core.errors import CorruptCheckpointError
 from batonpass.core.training.commit import write_checkpoint
 from batonpass.core.training.read import read_checkpoint
 from batonpass.core.training.restore import apply
@@ -124,7 +125,10 @@ class Ours:
     def digest(self) -> str:
         """Of what was written."""
         (written,) = self._folder.iterdir()
-        apply(read_checkpoint(written), self._fresh.attached)
+        try:
+            apply(read_checkpoint(written), self._fresh.attached)
+        except CorruptCheckpointError:  # it changed between its hash and its writing: torn, and noticed
+            return "torn"
         return self._fresh.digest()
 
     def clean(self) -> int:

@@ -32,10 +32,11 @@ def run(folder: Path, *measures: str) -> str:
 
 
 def cells(printed: str, row: str) -> list[list[str]]:
-    """The cells of each row that begins with this."""
-    found = [line for line in printed.splitlines() if line.startswith(f"| {row} ")]
-    assert found, printed
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in found]
+    """The cells of each row of this name."""
+    lines = [line for line in printed.splitlines() if line.startswith("| ")]
+    found = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert any(cell[0] == row for cell in found), printed
+    return [cell for cell in found if cell[0] == row]
 
 
 @FORKS
