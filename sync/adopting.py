@@ -62,8 +62,11 @@ def adopt(
         )
     _refuse_existing_run(store, name)
     patience = Patience(lease_s=settings.lease_s, say=say)
-    wanted = Wanted(name, account=account)
+    wanted = Wanted(name, account=account, config={"adopted": candidate.name})
     joined = join_run(store, wanted, home=settings.home, host=describe_host(settings), patience=patience)
+    if not joined.created:
+        _leave(joined, settings, patience)
+        raise _is_there_already(name, joined.folder)
     draft = _draft(candidate, joined)
     active = ActiveSession(
         joined, home=settings.home, facts=lambda: {"step": draft.step}, keep=Keep(), every_s=2.0, patience=patience
@@ -81,7 +84,7 @@ def adopt(
     if not sent or durable is None:
         raise StoreUnreachableError(
             f"{path.name} could not be sent: {active.service.blobs.error or 'the time was up'}",
-            hint="its copy stays on this machine; the next watch of this run here sends it",
+            hint="its copy stays on this machine; batonpass.start of this run on this machine sends it",
         )
     return Adopted(
         joined.info.run_id, joined.root.root_id, durable.key, durable.step, durable.size_bytes, durable.proven
@@ -102,7 +105,20 @@ def _refuse_existing_run(store: Store, name: str) -> None:
         folder = find_run(store, name)
     except RunNotFoundError:
         return
-    raise UsageError(f"{name!r} is there already ({folder}); nothing was changed", hint="choose another name")
+    raise _is_there_already(name, folder)
+
+
+def _is_there_already(name: str, folder: str) -> UsageError:
+    return UsageError(
+        f"{name!r} is there already ({folder}); nothing was changed",
+        hint="choose another name; if an earlier adopt was cut off, `batonpass forget` removes what it left",
+    )
+
+
+def _leave(joined: Joined, settings: Settings, patience: Patience) -> None:
+    """Somebody else made the run meanwhile: let go of it."""
+    active = ActiveSession(joined, home=settings.home, facts=dict, keep=Keep(), every_s=2.0, patience=patience)
+    active.close(EndKind.CLOSED, detail="nothing was adopted: the run was there already", timeout_s=10.0)
 
 
 def _draft(candidate: Candidate, joined: Joined) -> Manifest:
