@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from batonpass.core.errors import RunNotFoundError, StoreUnreachableError, UsageError
+from batonpass.core.errors import CorruptCheckpointError, RunNotFoundError, StoreUnreachableError, UsageError
 from batonpass.core.model import EndKind, Manifest
 from batonpass.core.model.checkpoint import ADOPTED
 from batonpass.core.settings import Settings
@@ -23,7 +23,7 @@ from batonpass.sync.joining import Joined, join_run
 from batonpass.sync.machine import describe_host
 from batonpass.sync.pruning import Keep
 from batonpass.sync.settled import Candidate, candidate_of
-from batonpass.sync.snapshots import NotTakenError, commit_held, take_snapshot
+from batonpass.sync.snapshots import commit_held, take_snapshot
 from batonpass.sync.structure import why_not_whole
 from batonpass.sync.twins import find_run
 
@@ -53,17 +53,21 @@ def adopt(
     timeout_s: float = 24 * 3600.0,
 ) -> Adopted:
     """Make the run `name` of one file, or of a folder's files. UsageError when the run is there already or the path is not;
-    NotTakenError when the file is damaged or is being written; any error of `join_run`.
+    CorruptCheckpointError when it is damaged, NotTakenError when it changes while it is read; any error of `join_run`.
     """
     candidate = _existing(path)
     if reason := why_not_whole(path):
-        raise NotTakenError(
-            f"{path} is not whole: {reason}", hint="look for an older copy of it, or wait until it is written"
+        raise CorruptCheckpointError(
+            f"{path} is not whole: {_in_words(path, reason)}",
+            hint="look for an older copy of it, copy it again from where it was made, or wait until it is written",
         )
     _refuse_existing_run(store, name)
     patience = Patience(lease_s=settings.lease_s, say=say)
-    wanted = Wanted(name, account=account)
+    wanted = Wanted(name, account=account, config={"adopted": candidate.name})
     joined = join_run(store, wanted, home=settings.home, host=describe_host(settings), patience=patience)
+    if not joined.created:
+        _leave(joined, settings, patience)
+        raise _is_there_already(name, joined.folder)
     draft = _draft(candidate, joined)
     active = ActiveSession(
         joined, home=settings.home, facts=lambda: {"step": draft.step}, keep=Keep(), every_s=2.0, patience=patience
@@ -81,7 +85,7 @@ def adopt(
     if not sent or durable is None:
         raise StoreUnreachableError(
             f"{path.name} could not be sent: {active.service.blobs.error or 'the time was up'}",
-            hint="its copy stays on this machine; the next watch of this run here sends it",
+            hint="its copy stays on this machine; batonpass.start of this run on this machine sends it",
         )
     return Adopted(
         joined.info.run_id, joined.root.root_id, durable.key, durable.step, durable.size_bytes, durable.proven
@@ -97,12 +101,34 @@ def _existing(path: Path) -> Candidate:
     return candidate
 
 
+def _in_words(path: Path, reason: str) -> str:
+    """What the reason means for somebody who has never met it."""
+    if path.is_file() and path.stat().st_size == 0:
+        return "it is empty (0 bytes): the disk was full, or the machine stopped while it was written"
+    if "the zip entry" in reason:
+        return f"{reason}: some of its bytes have changed since it was written, which torch.load does not notice"
+    return f"{reason}: its writing was interrupted, or it was not copied completely"
+
+
 def _refuse_existing_run(store: Store, name: str) -> None:
     try:
         folder = find_run(store, name)
     except RunNotFoundError:
         return
-    raise UsageError(f"{name!r} is there already ({folder}); nothing was changed", hint="choose another name")
+    raise _is_there_already(name, folder)
+
+
+def _is_there_already(name: str, folder: str) -> UsageError:
+    return UsageError(
+        f"{name!r} is there already ({folder}); nothing was changed",
+        hint="choose another name; if an earlier adopt was cut off, `batonpass forget` removes what it left",
+    )
+
+
+def _leave(joined: Joined, settings: Settings, patience: Patience) -> None:
+    """Somebody else made the run meanwhile: let go of it."""
+    active = ActiveSession(joined, home=settings.home, facts=dict, keep=Keep(), every_s=2.0, patience=patience)
+    active.close(EndKind.CLOSED, detail="nothing was adopted: the run was there already", timeout_s=10.0)
 
 
 def _draft(candidate: Candidate, joined: Joined) -> Manifest:

@@ -38,7 +38,7 @@ def apply_adopted(adopted: Adopted, attached: Attached) -> tuple[Report, int, in
 
     CheckpointMismatchError, before anything was changed, where a module's weights are not there or do not fit.
     """
-    result = match(adopted.entries.values, attached)
+    result = match(adopted.entries.values, attached, ordered=adopted.entries.ordered)
     if result.problems:
         raise CheckpointMismatchError(
             f"{_name(adopted)} does not fit what is attached:\n  - " + "\n  - ".join(result.problems),

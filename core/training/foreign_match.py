@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 
-from batonpass.core.training.adapters import ModuleAdapter, StatefulAdapter, plain_name
+from batonpass.core.training.adapters import ModuleAdapter, StatefulAdapter
 from batonpass.core.training.attached import Attached
+from batonpass.core.training.foreign_modules import Fit, find_modules, likeness
 from batonpass.core.training.optimizer_adapter import OptimizerAdapter
 
-STEP_NAMES = ("global_step", "step", "iteration", "iter", "n_iter", "steps", "current_step", "iter_num")
-EPOCH_NAMES = ("epoch", "current_epoch", "epochs")
-_WRAPPERS = ("module.", "_orig_mod.")
+STEP_NAMES = ("global_step", "step", "iteration", "iter", "n_iter", "current_step", "iter_num")
+EPOCH_NAMES = ("epoch", "current_epoch")
+"""Not "steps" and "epochs": those say as often how many there are to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,60 +38,99 @@ class Match:
     epoch: int | None
 
 
-def match(entries: Mapping[str, Any], attached: Attached) -> Match:
-    """What of `entries` belongs to which attached object."""
+def match(entries: Mapping[str, Any], attached: Attached, *, ordered: Collection[Any] = ()) -> Match:
+    """What of `entries` belongs to which attached object. `ordered`: the entries whose names stand in their model's own order."""
     found: dict[str, Found] = {}
     problems: list[str] = []
     missing: list[str] = []
     taken: set[str] = set()
+    modules = {n: a for n, a in attached.adapters.items() if isinstance(a, ModuleAdapter)}
+    fits = find_modules(modules, entries)
+    turned = [n for n, f in fits.items() if isinstance(f, Fit) and f.source in ordered and not f.in_order]
     for name, adapter in attached.adapters.items():
         if name == "state":
             continue
-        if isinstance(adapter, ModuleAdapter):
-            result = _find_module(name, adapter, entries, taken)
+        result: Found | str = "not in the file: it starts fresh"
+        if name in fits:
+            fit = fits[name]
+            result = Found(fit.source, fit.state) if isinstance(fit, Fit) else fit
+            missing += [f"{name}: {why}" for why in fit.notes] if isinstance(fit, Fit) else []
+        elif isinstance(adapter, OptimizerAdapter) and turned:
+            result = f"its parameters stand by number in the file, and {turned[0]} has them in another order: its moments start from zero"
         elif isinstance(adapter, OptimizerAdapter):
             result = _find_optimizer(name, adapter, entries, taken)
         elif isinstance(adapter, StatefulAdapter):
             result = _find_stateful(name, adapter, entries, taken)
-        else:
-            result = "not in the file: it starts fresh"
         if isinstance(result, Found):
             found[name] = result
             taken.add(result.source)
-        elif adapter.essential and isinstance(adapter, ModuleAdapter):
-            problems.append(f"{name}: {result}")
         else:
-            missing.append(f"{name}: {result}")
-    step, epoch = _number(entries, STEP_NAMES), _number(entries, EPOCH_NAMES)
+            (problems if name in fits else missing).append(f"{name}: {result}")
+    step, epoch, notes = _position(entries, found, attached)
+    return Match(
+        found, tuple(problems), (*missing, *notes), (*_unused(entries, taken), *_left_over(entries, fits)), step, epoch
+    )
+
+
+def _unused(entries: Mapping[str, Any], taken: Collection[str]) -> Iterator[str]:
     told = {*STEP_NAMES, *EPOCH_NAMES, *(source.partition("[")[0] for source in taken)}
-    unused = tuple(sorted(str(k) for k in entries if k not in told))
-    return Match(found, tuple(problems), tuple(missing), unused, step, epoch)
+    yield from sorted(str(k)[:80] for k in entries if k not in told)
 
 
-def _find_module(name: str, adapter: ModuleAdapter, entries: Mapping[str, Any], taken: set[str]) -> Found | str:
-    """By fit: all names and shapes must be there. The attached name decides between several that fit."""
-    current = {_bare(k): (k, v) for k, v in adapter.module.state_dict().items() if isinstance(v, torch.Tensor)}
-    nearest: tuple[int, str] | None = None
-    for source, stored in sorted(_state_dicts(entries), key=lambda item: _likeness(name, item[0])):
-        if source in taken:
+def _left_over(entries: Mapping[str, Any], fits: Mapping[str, Fit | str]) -> Iterator[str]:
+    """What of a state_dict no module took, "state_dict[criterion.weight]"."""
+    used: dict[str, set[str]] = {}
+    for fit in fits.values():
+        if isinstance(fit, Fit):
+            used.setdefault(fit.source, set()).update(fit.keys)
+    for source, keys in used.items():
+        stored = next(v for k, v in entries.items() if str(k) == source)
+        yield from (f"{source}[{k}]"[:80] for k in stored if k not in keys)
+
+
+def _position(
+    entries: Mapping[str, Any], found: Mapping[str, Found], attached: Attached
+) -> tuple[int | None, int | None, list[str]]:
+    """Step and epoch, None where the file does not say, and what is to be known of them."""
+    notes: list[str] = []
+    step, epoch = _number(entries, STEP_NAMES), _number(entries, EPOCH_NAMES)
+    for name, part in found.items():
+        if not isinstance(attached.adapters[name], OptimizerAdapter):
             continue
-        for prefix in _prefixes(stored):
-            named = {_bare(k.removeprefix(prefix)): v for k, v in stored.items() if k.startswith(prefix)}
-            _fill_tied(named, adapter.module)
-            wrong = _differences(named, {k: v for k, (_, v) in current.items()})
-            if not wrong:
-                return Found(source, {plain_name(k): named[bare] for bare, (k, _) in current.items()})
-            if nearest is None or len(wrong) < nearest[0]:
-                nearest = (
-                    len(wrong),
-                    f"{source!r} does not fit: {'; '.join(wrong[:4])}{f' and {len(wrong) - 4} more' if len(wrong) > 4 else ''}",
-                )
-    return nearest[1] if nearest else "no weights that could be its own are in the file"
+        counts = {int(s["step"]) for s in part.state["state"].values() if _is_count(s.get("step"))}
+        if len(counts) > 1:
+            notes.append(
+                f"{name}: its parameters count {min(counts):,} to {max(counts):,} steps: some had no gradient, or the file was "
+                "saved while the training went on"
+            )
+        if step is None and counts:
+            step = max(counts)
+            notes.append(f"the step: taken from {name}'s own count")
+    finished = _lightning_epochs(entries)
+    if finished is not None:
+        return step, finished, notes
+    if epoch:
+        notes.append(f"whether epoch {epoch} was finished: it is taken as not yet")
+    return step, epoch, notes
+
+
+def _is_count(value: Any) -> bool:
+    if isinstance(value, torch.Tensor):
+        return value.numel() == 1 and bool(torch.isfinite(value).all())
+    return type(value) is int
+
+
+def _lightning_epochs(entries: Mapping[str, Any]) -> int | None:
+    """How many epochs were finished: its own "epoch" is the one that was running, or had just ended."""
+    at: Any = entries
+    for key in ("loops", "fit_loop", "epoch_progress", "current", "processed"):
+        at = at.get(key) if isinstance(at, Mapping) else None
+    return at if type(at) is int and at >= 0 else None
 
 
 def _find_optimizer(name: str, adapter: OptimizerAdapter, entries: Mapping[str, Any], taken: set[str]) -> Found | str:
     why = "not in the file: its moments start from zero"
-    for source, stored in sorted(_where(entries, _is_optimizer), key=lambda item: _likeness(name, item[0])):
+    for source, stored in sorted(_where(entries, _is_optimizer), key=lambda item: likeness(name, item[0])):
         if source in taken:
             continue
         wrong = adapter.why_unfit(stored)
@@ -108,10 +147,20 @@ def _find_stateful(name: str, adapter: StatefulAdapter, entries: Mapping[str, An
         kind = _is_scheduler
     else:
         return Found(name, entries[name]) if isinstance(entries.get(name), dict) else "not in the file: it starts fresh"
-    for source, stored in sorted(_where(entries, kind), key=lambda item: _likeness(name, item[0])):
-        if source not in taken and stored.keys() <= adapter.target.state_dict().keys() | {"verbose"}:
+    why = "not in the file: it starts fresh"
+    own = _public(adapter.target.state_dict())
+    for source, stored in sorted(_where(entries, kind), key=lambda item: likeness(name, item[0])):
+        if source in taken:
+            continue
+        if _public(stored) == own or not own:
             return Found(source, stored)
-    return "not in the file: it starts fresh"
+        why = f"{source!r} is of another kind ({', '.join(sorted(_public(stored) ^ own)[:4])}): it starts fresh"
+    return why
+
+
+def _public(state: Mapping[str, Any]) -> set[str]:
+    """Without what schedulers keep to themselves, which comes and goes with torch's versions."""
+    return {str(k) for k in state if not str(k).startswith("_")} - {"verbose"}
 
 
 def _where(entries: Mapping[str, Any], is_it: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -123,58 +172,16 @@ def _where(entries: Mapping[str, Any], is_it: Any) -> Iterator[tuple[str, dict[s
             yield from ((f"{key}[{i}]", each) for i, each in enumerate(value) if is_it(each))
 
 
-def _state_dicts(entries: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
-    for key, value in entries.items():
-        if isinstance(value, Mapping) and value and all(isinstance(k, str) for k in value):
-            tensors = {k: v for k, v in value.items() if isinstance(v, torch.Tensor)}
-            if tensors and len(tensors) >= len(value) - 2:  # a version number or extra state may lie between
-                yield str(key), tensors
-
-
-def _prefixes(stored: Iterable[str]) -> list[str]:
-    """None first, then each beginning "a." or "a.b." that names share, shortest first."""
-    starts = {".".join(k.split(".")[:depth]) + "." for k in stored for depth in (1, 2) if k.count(".") >= depth}
-    return ["", *sorted(starts, key=lambda p: (p.count("."), p))]
-
-
-def _bare(name: str) -> str:
-    """Without what torch.compile and data parallelism put in front."""
-    name = plain_name(name)
-    while name.startswith(_WRAPPERS):
-        name = name.partition(".")[2]
-    return name
-
-
-def _fill_tied(named: dict[str, torch.Tensor], module: nn.Module) -> None:
-    """Formats that store a tied weight once leave its other names out."""
-    by_memory: dict[int, list[str]] = {}
-    for key, tensor in module.state_dict().items():
-        if isinstance(tensor, torch.Tensor):
-            by_memory.setdefault(tensor.data_ptr(), []).append(_bare(key))
-    for names in by_memory.values():
-        there = next((named[n] for n in names if n in named), None)
-        if len(names) > 1 and there is not None:
-            named.update({n: there for n in names if n not in named})
-
-
-def _differences(stored: Mapping[str, torch.Tensor], current: Mapping[str, torch.Tensor]) -> list[str]:
-    wrong = [f"{k} is not in it" for k in current if k not in stored]
-    wrong += [f"{k} is not in this model" for k in stored if k not in current]
-    return wrong + [
-        f"{k} is {list(stored[k].shape)} there and {list(v.shape)} here"
-        for k, v in current.items()
-        if k in stored and stored[k].shape != v.shape
-    ]
-
-
-def _likeness(name: str, source: str) -> tuple[int, str]:
-    """Equal names first, then names that contain each other."""
-    one, other = name.lower(), source.lower()
-    return (0 if one == other else 1 if one in other or other in one else 2), source
-
-
 def _is_optimizer(value: Any) -> bool:
-    return isinstance(value, dict) and {"state", "param_groups"} <= value.keys()
+    if not isinstance(value, dict) or not isinstance(value.get("state"), dict):
+        return False
+    groups = value.get("param_groups")
+    return (
+        isinstance(groups, list)
+        and all(isinstance(g, dict) and isinstance(g.get("params"), list) for g in groups)
+        and all(isinstance(number, (int, str)) for g in groups for number in g["params"])
+        and all(isinstance(slots, dict) for slots in value["state"].values())
+    )
 
 
 def _is_scheduler(value: Any) -> bool:

@@ -82,6 +82,8 @@ class OptimizerAdapter:
     def why_unfit(self, state: dict[str, Any]) -> str:
         """Why a plain `state_dict` with parameters by number is not of this optimizer, in a few words; empty where it is."""
         groups, own = state["param_groups"], self._group_names()
+        if other := next(filter(None, map(_why_other_kind, groups, self.optimizer.param_groups)), ""):
+            return other
         if [len(g["params"]) for g in groups] != [len(g) for g in own]:
             return f"groups of {[len(g['params']) for g in groups]} parameters there, of {[len(g) for g in own]} here"
         numbers = [number for g in groups for number in g["params"]]
@@ -94,7 +96,11 @@ class OptimizerAdapter:
     def restore_by_order(self, state: dict[str, Any]) -> None:
         """Load a plain `state_dict` whose parameters are numbered in this optimizer's order (`why_unfit` is empty)."""
         numbers = [number for g in state["param_groups"] for number in g["params"]]
-        self.optimizer.load_state_dict(state)
+        options = [{k: v for k, v in g.items() if k != "params"} for g in self.optimizer.param_groups]
+        groups = [{**own, **g} for own, g in zip(options, state["param_groups"], strict=True)]
+        self.optimizer.load_state_dict({"state": state["state"], "param_groups": groups})
+        if state["state"]:
+            self.optimizer._opt_called = True  # type: ignore[attr-defined]  # noqa: SLF001  # as in restore
         for number, (_, parameter) in zip(numbers, self.named(), strict=True):
             if number in state["state"]:
                 _make_exact(self.optimizer.state[parameter], state["state"][number], parameter)
@@ -110,6 +116,36 @@ class OptimizerAdapter:
         names = [name for name, _ in self.named()]
         sizes = [len(g["params"]) for g in self.optimizer.param_groups]
         return [[names.pop(0) for _ in range(size)] for size in sizes]
+
+
+_OPTIONS = {
+    *(
+        "alpha",
+        "ams_bound",
+        "amsgrad",
+        "beta2_decay",
+        "betas",
+        "centered",
+        "dampening",
+        "etas",
+        "history_size",
+        "lambd",
+    ),
+    *("lr_decay", "max_iter", "momentum", "momentum_decay", "nesterov", "rho", "step_sizes", "t0"),
+}
+"""Options that tell one kind of optimizer from another; the rest came and went with torch's versions, or are the user's own."""
+
+
+def _why_other_kind(stored: dict[str, Any], own: dict[str, Any]) -> str:
+    there, here = _OPTIONS & stored.keys(), _OPTIONS & own.keys()
+    if there != here:
+        return f"another kind of optimizer, with {', '.join(sorted(there)) or 'no'} options there and {', '.join(sorted(here)) or 'none'} here"
+    decoupled = "decoupled_weight_decay"
+    if stored.get(decoupled, own.get(decoupled)) != own.get(decoupled):
+        return "Adam there and AdamW here" if own.get(decoupled) else "AdamW there and Adam here"
+    if stored.get("param_names", own.get("param_names")) != own.get("param_names", stored.get("param_names")):
+        return "its parameters have other names"
+    return ""
 
 
 def _make_exact(loaded: dict[Any, Any], stored: dict[Any, Any], parameter: torch.Tensor) -> None:

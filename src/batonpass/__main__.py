@@ -37,6 +37,7 @@ VERBS = {
     "watch": _of_sync("watch", "mirror the output folder of any trainer, as a process of its own"),
     "status": _of_sync("status", "say how a run is and what of it is safe"),
     "restore": _of_sync("restore", "bring a checkpoint back as plain files"),
+    "adopt": _of_sync("adopt", "make a run of a checkpoint that you already have"),
     "copy": _of_sync("copy", "copy everything from one store into another"),
     "verify": _of_sync("verify", "check what the store holds against the manifests"),
     "prune": _of_sync("prune", "remove old checkpoints of a run"),

@@ -95,7 +95,13 @@ def find_checkpoint(active: ActiveSession, *, chosen: str | None = None, say: Ca
     joined.writer.change(resumed_from=None)
     joined.writer.publish()
     unread = set(run.head.sessions) - {joined.session} - {s.id for s in others}  # nobody knows how far they came
-    if chosen is not None or unread or any(s.step > 0 or s.checkpoints for s in others) or (skipped and others):
+    if (
+        chosen is not None
+        or unread
+        or joined.info.config.get("adopted")
+        or any(s.step > 0 or s.checkpoints for s in others)
+        or (skipped and others)
+    ):
         raise NothingToRestoreError(
             "this run has been trained before, but none of its checkpoints can be restored"
             + "".join(f"\n  - {reason}" for reason in skipped),

@@ -380,7 +380,7 @@ class Run:
         self._lives = lives_of(found.before)
         self._restored = found.loaded.manifest if found.offer.listing is not None else None
         why = (*report.missing, *report.differences)
-        record = replace(found.record, label=report.label, missing=why)
+        record = replace(found.record, step=self._began_at_step, label=report.label, missing=why)
         self._active.joined.writer.change(resumed_from=record)
         self._active.service.wake("beat")
         self._say(welcome(record, found.loss, goal_steps=self.goal_steps))

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import batonpass as bp
-from batonpass.core.errors import CheckpointMismatchError, CorruptCheckpointError, NothingToRestoreError
+from batonpass.core.errors import CheckpointMismatchError, CorruptCheckpointError, NothingToRestoreError, UsageError
 
 
 class Net(nn.Module):
@@ -112,9 +112,11 @@ def test_a_file_of_the_usual_layouts_goes_on_with_all_that_it_holds(store, tmp_p
     assert new.everything() == old.everything()
     assert (run.step, run.epoch) == (5, 3)
     record = resumed(run)
-    assert record.label == "PARTIAL"
+    assert (record.label, record.step) == ("PARTIAL", 5)
     assert any("random streams" in why for why in record.missing)
-    assert "PARTIAL" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "PARTIAL" in said
+    assert "continuing at step 6" in said
     run.finish()
 
 
@@ -280,3 +282,34 @@ def test_a_lost_adopted_file_is_no_fresh_start(store, tmp_path):
         path.unlink()
     with pytest.raises(NothingToRestoreError):
         go_on(store, Training())
+
+
+def test_a_run_whose_adopting_was_cut_off_is_no_fresh_start(store, tmp_path, monkeypatch):
+    """The process dies between making the run and keeping the file."""
+    from batonpass.sync import adopting
+
+    def killed(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    torch.save(LAYOUTS["tutorial"](Training(steps=5)), tmp_path / "old.pt")
+    monkeypatch.setattr(adopting, "take_snapshot", killed)
+    with pytest.raises(KeyboardInterrupt):
+        bp.adopt(tmp_path / "old.pt", run="old", store=store)
+    with pytest.raises(NothingToRestoreError):
+        go_on(store, Training())
+    with pytest.raises(UsageError, match="is there already") as caught:
+        bp.adopt(tmp_path / "old.pt", run="old", store=store)
+    assert "forget" in caught.value.hint
+
+
+def test_an_optimizer_of_another_kind_trains_on_after_the_resume(store, tmp_path):
+    """Torch would load SGD's options into AdamW, whose first step then fails."""
+    old = Training(steps=2)
+    sgd = torch.optim.SGD(old.model.parameters(), lr=0.1).state_dict()
+    torch.save({"model": old.model.state_dict(), "optimizer": sgd}, tmp_path / "old.pt")
+    bp.adopt(tmp_path / "old.pt", run="old", store=store)
+    new = Training(seed=9)
+    run = go_on(store, new)
+    new.step(torch.randn(8, 4))
+    assert any("another kind of optimizer" in why for why in resumed(run).missing)
+    run.finish()
