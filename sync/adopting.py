@@ -63,7 +63,7 @@ def adopt(
         )
     _refuse_existing_run(store, name)
     patience = Patience(lease_s=settings.lease_s, say=say)
-    wanted = Wanted(name, account=account, config={"adopted": candidate.name})
+    wanted = Wanted(name, account=account, config={"adopted": candidate.name}, compress=settings.compress)
     joined = join_run(store, wanted, home=settings.home, host=describe_host(settings), patience=patience)
     if not joined.created:
         _leave(joined, settings, patience)

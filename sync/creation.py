@@ -158,5 +158,6 @@ metrics/        the numbers that were logged, as Parquet files
 notes/          what was noted about the run
 
 To open a checkpoint without Batonpass: take its manifest, find each file under files/ by the name given as "pool"
-(one that ends in .zst is packed: `batonpass restore` or docs/FORMAT.md unpacks it), check its sha256, and load model.safetensors with safetensors.torch.load_file.
+(one that ends in .zst is packed: `batonpass restore` gives you the plain file), check its sha256, and load
+model.safetensors with safetensors.torch.load_file.
 """

@@ -21,6 +21,7 @@ import machine  # noqa: E402
 import torch  # noqa: E402
 
 from checkpoints import (  # noqa: E402
+    compression,
     exactness,
     flipped,
     killed,
@@ -42,6 +43,7 @@ MEASURES = {
     "restored": restored.measure,
     "memory": memory.measure,
     "shared_base": shared_base.measure,
+    "compression": compression.measure,
     "opened": opened.measure,
     "retained": retained.measure,
     "exactness": exactness.measure,

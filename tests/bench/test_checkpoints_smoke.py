@@ -79,3 +79,10 @@ def test_every_file_opens_without_batonpass_and_every_promise_of_retention_is_ke
     assert [row[-1] for row in cells(printed, "the first of them, with a plan that removes all (must be noticed)")] == [
         "broken"
     ]
+
+
+def test_what_is_packed_comes_back_bit_for_bit(tmp_path):
+    printed = run(tmp_path, "compression")
+    for kind in ("fp32 whole checkpoint", "bf16 whole checkpoint"):
+        ((_, _, _, ratio, _, _, exact),) = cells(printed, kind)
+        assert (float(ratio) > 1, exact) == (True, "yes")
