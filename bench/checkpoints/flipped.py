@@ -178,7 +178,7 @@ def _everything(folder: Path) -> dict[str, torch.Tensor]:
     """What a resume takes from a folder: the tensors, and the texts of trainer.json and of the manifest as they are understood."""
     loaded = read_checkpoint(folder)
     text = f"{loaded.trainer} {loaded.manifest}".encode()
-    tensors = {f"{t.file} {t.name}": loaded._tensor(t.file, t.name) for t in loaded.manifest.tensors}
+    tensors = {f"{t.file} {t.name}": loaded.tensor(t.file, t.name) for t in loaded.manifest.tensors}
     return {**tensors, "texts": torch.frombuffer(bytearray(text), dtype=torch.uint8)}
 
 

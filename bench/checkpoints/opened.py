@@ -80,7 +80,7 @@ def _expected(checkpoint: Path) -> dict[str, dict[str, str]]:
     loaded = read_checkpoint(checkpoint)
     found: dict[str, dict[str, str]] = {}
     for entry in loaded.manifest.tensors:
-        flat = loaded._tensor(entry.file, entry.name).reshape(-1).view(torch.uint8)
+        flat = loaded.tensor(entry.file, entry.name).reshape(-1).view(torch.uint8)
         found.setdefault(entry.file, {})[entry.name] = hashlib.sha256(flat.numpy()).hexdigest()
     return found
 
