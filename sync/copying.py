@@ -14,6 +14,7 @@ from pathlib import Path
 from batonpass.core import naming
 from batonpass.core.errors import FormatError, NotFoundError, NotOurFolderError, StoreError
 from batonpass.core.files import Digest, hash_bytes, hash_file
+from batonpass.core.manifest_file import seal_again
 from batonpass.core.storage import ABSENT, ObjectInfo, Store, Transfer
 from batonpass.sync.copy_plan import CopyPlan, plan_copy, refuse_if_ahead
 from batonpass.sync.reading import read_root
@@ -102,7 +103,7 @@ class _Copy:
             self._pass(info.key, info.size_bytes)
         manifests: dict[str, str] = {}
         for key, body in plan.manifests.items():
-            moved = self._relocated(key, body, {})
+            moved = seal_again(self._relocated(key, body, {}))
             manifests[hash_bytes(body).sha256] = hash_bytes(moved).sha256
             self._copy_bytes(key, moved)
             self._pass(key, len(body))

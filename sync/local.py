@@ -19,8 +19,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from batonpass.core.codec import decode
-from batonpass.core.errors import FormatError
+from batonpass.core.errors import CorruptCheckpointError, FormatError
+from batonpass.core.manifest_file import decode_manifest
 from batonpass.core.model import Manifest
 
 MANIFEST = "manifest.json"
@@ -57,8 +57,8 @@ class LocalSession:
         found = []
         for folder in self.checkpoints.glob("*/") if self.checkpoints.is_dir() else ():
             try:
-                found.append((folder, decode(Manifest, (folder / MANIFEST).read_bytes(), key=folder.name)))
-            except (OSError, FormatError):
+                found.append((folder, decode_manifest((folder / MANIFEST).read_bytes(), key=folder.name)))
+            except (OSError, FormatError, CorruptCheckpointError):
                 continue
         return sorted(found, key=lambda pair: (pair[1].metric_rows, pair[1].step, pair[1].attempt))
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from batonpass.core import naming
-from batonpass.core.codec import encode
 from batonpass.core.errors import ConflictError, StoppedError, StoreError, StoreThrottledError
 from batonpass.core.files import hash_file
+from batonpass.core.manifest_file import encode_manifest
 from batonpass.core.model import CheckpointListing, FileEntry, Manifest
 from batonpass.core.model.run import FORMAT, PACKED_FORMAT
 from batonpass.core.progress import Progress
@@ -84,7 +84,7 @@ class Mirror:
         is_packed = any(entry.packed for entry in entries)
         placed = replace(manifest, files=entries, format=PACKED_FORMAT if is_packed else FORMAT)
         key = naming.manifest_file(self._folder, manifest.step, manifest.session, manifest.attempt)
-        content = encode(placed)
+        content = encode_manifest(placed)
         info = self._put_manifest(key, content)
         self._crew.each(self._check_again, entries)
         self.knows(placed)

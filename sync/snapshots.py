@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batonpass.core import naming
-from batonpass.core.codec import encode
 from batonpass.core.errors import BatonpassError
 from batonpass.core.files import Hasher, durable_rename, make_folders, read_chunks, sync_file, sync_folder
+from batonpass.core.manifest_file import encode_manifest
 from batonpass.core.model import FileEntry, Manifest
 from batonpass.sync.foreign import what_is_missing
 from batonpass.sync.local import MANIFEST
@@ -92,7 +92,7 @@ def commit_held(into: Path, draft: Manifest, parts: Iterable[Held], *, kind: str
             entries += part.entries
             missing |= dict.fromkeys(part.missing)
         manifest = replace(draft, files=tuple(entries), missing=tuple(missing), kind=kind)
-        (partial / MANIFEST).write_bytes(encode(manifest))
+        (partial / MANIFEST).write_bytes(encode_manifest(manifest))
         sync_folder(partial)
         target = into / naming.checkpoint_name(manifest.step, manifest.session, manifest.attempt)
         durable_rename(partial, target)

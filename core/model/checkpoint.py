@@ -94,6 +94,8 @@ class Manifest:
     """What could not be stored, one sentence each. Not empty makes the checkpoint PARTIAL."""
     kind: str = "training"
     """"training" (our own plain files), "watched" or "adopted" (another program's files, byte for byte; `attach` reads adopted ones)."""
+    seal: str = ""
+    """The file's own hash (`core.manifest_file`); empty in manifests of the first versions."""
     format: int = FORMAT
 
     NEWEST_FORMAT: ClassVar[int] = PACKED_FORMAT

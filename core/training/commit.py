@@ -9,7 +9,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from batonpass.core.codec import encode
 from batonpass.core.errors import CheckpointError, UsageError
 from batonpass.core.files import (
     TEMP_PREFIX,
@@ -20,6 +19,7 @@ from batonpass.core.files import (
     sync_folder,
     temp_path,
 )
+from batonpass.core.manifest_file import encode_manifest
 from batonpass.core.model.checkpoint import FileEntry, Manifest, TensorEntry
 from batonpass.core.naming import checkpoint_name
 from batonpass.core.training.frozen import Written
@@ -48,7 +48,7 @@ def write_checkpoint(snapshot: Snapshot, parent: Path, draft: Manifest) -> tuple
         files, tensors = _write_tensors(snapshot, temp)
         files.append(_write_file(temp / TRAINER_FILE, json.dumps(snapshot.trainer, indent=1).encode()))
         manifest = _fill(draft, snapshot, files, tensors)
-        _write_file(temp / MANIFEST_FILE, encode(manifest))
+        _write_file(temp / MANIFEST_FILE, encode_manifest(manifest))
         sync_folder(temp)
         _refuse_torn(snapshot)
         durable_rename(temp, final)

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from batonpass.core.codec import decode
 from batonpass.core.errors import CheckpointMismatchError, CorruptCheckpointError, FormatError
 from batonpass.core.files import Digest, hash_file
+from batonpass.core.manifest_file import decode_manifest
 from batonpass.core.model.checkpoint import FileEntry, Manifest
 from batonpass.core.naming import check_key
 from batonpass.core.training.commit import MANIFEST_FILE, TRAINER_FILE
@@ -98,7 +98,7 @@ def read_manifest(folder: Path) -> Manifest:
         ) from None
     if not data:
         raise CorruptCheckpointError(f"{folder.name}/{MANIFEST_FILE} is empty (0 bytes)", hint=_HINT)
-    return decode(Manifest, data, key=f"{folder.name}/{MANIFEST_FILE}")
+    return decode_manifest(data, key=f"{folder.name}/{MANIFEST_FILE}")
 
 
 def verify_file(folder: Path, entry: FileEntry, *, hash_it: Callable[[Path], Digest] = _sha256_of) -> None:

@@ -17,6 +17,7 @@ from training.states import Setup, Tied, draft
 
 from batonpass.core import files
 from batonpass.core.errors import CheckpointMismatchError, CorruptCheckpointError, FormatError, UsageError
+from batonpass.core.manifest_file import seal_again
 from batonpass.core.training import commit, read
 from batonpass.core.training.attached import Attached
 from batonpass.core.training.commit import clear_half_written, write_checkpoint
@@ -244,8 +245,8 @@ def test_a_manifest_cannot_name_files_outside_its_folder(trained, tmp_path):
     folder = save(trained, tmp_path)
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"][0]["name"] = "../../etc/passwd"
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(FormatError):
+    (folder / "manifest.json").write_bytes(seal_again(json.dumps(manifest, indent=1).encode()))
+    with pytest.raises(FormatError, match="not a name of the format"):
         read_checkpoint(folder)
 
 
