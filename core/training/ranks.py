@@ -75,6 +75,12 @@ class Channel:
         """This process is the lead."""
         return self.world.rank == LEAD
 
+    def close(self) -> None:
+        """Nothing more is said. Its group is let go of, so that `destroy_process_group` can end the threads behind it: one that still lives
+        when the interpreter is gone aborts the process.
+        """
+        self._group = None
+
     def number(self, value: int = 0) -> int:
         """The lead's number, in every process; `value` counts in the lead only."""
         carrier = torch.tensor([value], dtype=torch.int64)
@@ -108,17 +114,27 @@ class Channel:
         return [b[: int(s)].numpy().tobytes() for b, s in zip(bodies, sizes, strict=True)]
 
     def _broadcast(self, carrier: torch.Tensor) -> None:
-        _checked(lambda: distributed.broadcast(carrier, LEAD, group=self._group))
+        group = self._open_group()
+        _checked(lambda: distributed.broadcast(carrier, LEAD, group=group))
 
     def _gather(self, value: torch.Tensor) -> list[torch.Tensor]:
         rooms = [torch.empty_like(value) for _ in range(self.world.size)] if self.leads else None
+        group = self._open_group()
 
         def gather() -> None:
-            work = distributed.gather(value, rooms, LEAD, group=self._group, async_op=True)
+            work = distributed.gather(value, rooms, LEAD, group=group, async_op=True)
             work.wait(self._answer)
 
         _checked(gather)
         return rooms or []
+
+    def _open_group(self) -> Any:
+        """Never the default group, which `None` would mean."""
+        if self._group is None:
+            raise RankLostError(
+                "this run is finished in all processes", hint="call batonpass.start(...) again in every process"
+            )
+        return self._group
 
 
 def _checked(talk: Callable[[], T]) -> T:

@@ -106,6 +106,7 @@ class Follower(Run):
             self._obey()
         self._closed = True
         self._safe = self._same()
+        self._channel.close()
         return self._safe
 
     def status(self) -> RunStatus:

@@ -48,6 +48,9 @@ class Team(Protocol):
     def same(self, value: bool) -> bool:  # it is the answer that is passed on
         """The lead's answer, in every process."""
 
+    def part(self) -> None:
+        """The run is finished: there is nothing more to say."""
+
 
 class Alone:
     """One process: nobody to tell. See `Team`."""
@@ -73,6 +76,9 @@ class Alone:
     def same(self, value: bool) -> bool:  # see `Team`
         """See `Team`."""
         return value
+
+    def part(self) -> None:
+        """See `Team`."""
 
 
 class Lead:
@@ -168,6 +174,10 @@ class Lead:
         """See `Team`."""
         self._talk(lambda: self._channel.number(int(value)))
         return value
+
+    def part(self) -> None:
+        """See `Team`."""
+        self._channel.close()
 
     def _said(self, talk: Callable[[], Any]) -> Any:
         try:

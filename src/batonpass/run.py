@@ -227,6 +227,7 @@ class Run:
         left_s = max(deadline - time.monotonic(), 0.0)
         sent = self._close(EndKind.FINISHED if reached else EndKind.CLOSED, timeout_s=left_s)
         self._safe = self._team.same(sent and (self._saver is None or self._newest_is_on_the_store(self._saver)))
+        self._team.part()
         self._say(farewell(self._active.status(), safe=self._safe, reached=reached, goal_steps=goal))
         return self._safe
 

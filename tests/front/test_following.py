@@ -74,3 +74,16 @@ def test_where_steps_are_short_it_speaks_rarely():
         now += counts[-1] * 0.001
     assert counts[-1] == MOST_BOUNDARIES
     assert all(after <= 2 * before for before, after in pairwise(counts))
+
+
+def test_a_channel_that_was_closed_never_falls_back_on_the_trainings_own_group():
+    """To torch `group=None` means the default group: a word of ours in there would be taken for a gradient."""
+    from batonpass.core.errors import RankLostError
+    from batonpass.core.training.ranks import Channel, World
+
+    channel = object.__new__(Channel)
+    channel.world = World(0, 2)
+    channel.close()
+    for talk in (lambda: channel.number(1), lambda: channel.message(b"x"), lambda: channel.answers(b"x")):
+        with pytest.raises(RankLostError, match="finished"):
+            talk()
