@@ -1,4 +1,4 @@
-"""What packing wins on the store, and what it costs: a small net, trained on scikit-learn's digits with AdamW, in fp32 and in bf16.
+"""What packing wins on the store, and what it costs: a dense and a convolutional net, trained on scikit-learn's digits with AdamW, in fp32 and in bf16.
 
     python bench/checkpoints/compression.py [--smoke] [--seed 1]
 
@@ -14,6 +14,8 @@ import io
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -38,29 +40,50 @@ def measure(folder: Path, *, smoke: bool, seed: int) -> str:
     del folder
     steps, width, rounds = (SMOKE_STEPS, 64, 1) if smoke else (STEPS, 1024, ROUNDS)
     rows = []
-    for word, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        parts = train(dtype, steps=steps, width=width, seed=seed)
-        parts["whole checkpoint"] = {f"{kind}.{n}": t for kind, part in parts.items() for n, t in part.items()}
-        rows += [row(f"{word} {kind}", save(part), rounds) for kind, part in parts.items()]
+    for name, make in (("dense", dense), ("convolutional", convolutional)):
+        for word, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+            parts = train(make, dtype, steps=steps, width=width, seed=seed)
+            parts["whole checkpoint"] = {f"{kind}.{n}": t for kind, part in parts.items() for n, t in part.items()}
+            rows += [row(f"{name}, {word}: {kind}", save(part), rounds) for kind, part in parts.items()]
     head = ("", "plain MB", "zstd-1", "packed", "pack MB/s", "unpack MB/s", "bit-exact")
-    title = f"Compression on the store: a net after {steps:,} steps of AdamW (seed {seed}); ratio plain / packed, one thread"
+    title = f"Compression on the store: a net each after {steps:,} steps of AdamW (seed {seed}); ratio plain / packed, one thread"
     return render(title, head, rows)
 
 
-def train(dtype: torch.dtype, *, steps: int, width: int, seed: int) -> dict[str, Part]:
-    """The tensors of a small net and of its AdamW, all of `dtype`, after so many steps on the digits."""
-    torch.manual_seed(seed)
-    digits = load_digits()
-    inputs = torch.tensor(digits.data / 16, dtype=dtype)
-    targets = torch.tensor(digits.target)
-    net = torch.nn.Sequential(
+def dense(width: int) -> torch.nn.Module:
+    """Three linear layers."""
+    return torch.nn.Sequential(
+        torch.nn.Flatten(),
         torch.nn.Linear(64, width),
         torch.nn.ReLU(),
         torch.nn.Linear(width, width),
         torch.nn.LayerNorm(width),
         torch.nn.ReLU(),
         torch.nn.Linear(width, 10),
-    ).to(dtype)
+    )
+
+
+def convolutional(width: int) -> torch.nn.Module:
+    """Three convolutions with batch norm."""
+    sizes = [1, width // 16, width // 8, width // 4]
+    layers: list[torch.nn.Module] = []
+    for before, after in pairwise(sizes):
+        layers += [torch.nn.Conv2d(before, after, 3, padding=1), torch.nn.BatchNorm2d(after), torch.nn.ReLU()]
+    layers.insert(6, torch.nn.MaxPool2d(2))
+    return torch.nn.Sequential(
+        *layers, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(sizes[-1], 10)
+    )
+
+
+def train(
+    make: Callable[[int], torch.nn.Module], dtype: torch.dtype, *, steps: int, width: int, seed: int
+) -> dict[str, Part]:
+    """The tensors of a small net and of its AdamW, all of `dtype`, after so many steps on the digits."""
+    torch.manual_seed(seed)
+    digits = load_digits()
+    inputs = torch.tensor(digits.images / 16, dtype=dtype)[:, None]
+    targets = torch.tensor(digits.target)
+    net = make(width).to(dtype)
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=0.01)
     for _ in range(steps):
         batch = torch.randint(0, len(inputs), (64,))

@@ -83,6 +83,6 @@ def test_every_file_opens_without_batonpass_and_every_promise_of_retention_is_ke
 
 def test_what_is_packed_comes_back_bit_for_bit(tmp_path):
     printed = run(tmp_path, "compression")
-    for kind in ("fp32 whole checkpoint", "bf16 whole checkpoint"):
+    for kind in ("dense, fp32: whole checkpoint", "convolutional, bf16: whole checkpoint"):
         ((_, _, _, ratio, _, _, exact),) = cells(printed, kind)
         assert (float(ratio) > 1, exact) == (True, "yes")
