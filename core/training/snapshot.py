@@ -14,13 +14,13 @@ from enum import Enum, auto
 from functools import partial
 from typing import Any, Self
 
-import numpy as np
 import psutil
 import torch
 
 from batonpass.core.training.attached import Attached
 from batonpass.core.training.canary import Place, find_torn
 from batonpass.core.training.company import Company, needs_a_copy
+from batonpass.core.training.copying import Pair, copy_all
 from batonpass.core.training.encoder import Encoder, Json
 from batonpass.core.training.environment import environment
 from batonpass.core.training.own_state import encode_others
@@ -202,14 +202,19 @@ class _Layout:
         """Copy everything; device copies are queued together and waited for once."""
         data = byte_view(buffer)
         files: dict[str, list[TensorBytes]] = {}
+        pairs: list[Pair] = []
         for file, places in self.files.items():
             files[file] = []
             for name, tensor, start in places:
                 size = tensor.numel() * tensor.element_size()
-                if size:
-                    _copy(whole(tensor), buffer[start : start + size])
+                room = buffer[start : start + size]
+                if is_part(tensor):
+                    copy_all([(whole(tensor), room)])  # one at a time: only one of them is ever whole beside its copy
+                else:
+                    pairs.append((tensor, room))
                 chunks = partial(buffer_chunks, data, start, size)
                 files[file].append(TensorBytes(name, tensor.dtype, tuple(tensor.shape), size, chunks))
+        copy_all(pairs)
         if self.on_cuda:
             torch.cuda.synchronize()
         return files
@@ -217,14 +222,6 @@ class _Layout:
     def live_files(self) -> dict[str, list[TensorBytes]]:
         """Nothing is copied: the bytes are read from the tensors themselves when the file is written."""
         return {file: [_live(name, tensor) for name, tensor, _ in places] for file, places in self.files.items()}
-
-
-def _copy(tensor: torch.Tensor, room: torch.Tensor) -> None:
-    """Plain memory goes by one thread's memcpy: torch's own copy wakes a thread for each core and, on a busy machine, waits for them."""
-    if tensor.device.type == "cpu" and tensor.is_contiguous() and not (tensor.is_conj() or tensor.is_neg()):
-        np.copyto(room.numpy(), tensor.reshape(-1).view(torch.uint8).numpy())
-    else:
-        room.view(tensor.dtype).view(tensor.shape).copy_(tensor, non_blocking=True)
 
 
 def _live(name: str, tensor: torch.Tensor) -> TensorBytes:
