@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from batonpass.core.model import EndKind, Session
 
-SHARE = 0.008
+SHARE = 0.007
 """Saving may take this share of the training's time. With the heartbeats and metrics beside it that stays below 1 %."""
 SHORTEST_S = 30.0
 LONGEST_S = 600.0
@@ -77,7 +77,7 @@ def tune(cost: Cost | None, lives: Lives, *, cores: int) -> Interval:
     as that puts no more than LONGEST_S at risk.
 
     >>> round(tune(Cost(0.04, 0.4, 0.5, 3.0), Lives(), cores=2).every_s, 1)
-    117.5
+    134.3
     """
     if cost is None:
         return Interval(BEFORE_MEASURED_S, "until the first save has shown what it costs")
