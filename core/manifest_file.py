@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from batonpass.core.codec import decode, encode
-from batonpass.core.errors import CorruptCheckpointError
+from batonpass.core.errors import CorruptCheckpointError, FormatError
 from batonpass.core.model import Manifest
 
 _BLANK = "0" * 64
@@ -20,9 +20,13 @@ def encode_manifest(manifest: Manifest) -> bytes:
     return blank.replace(_line(_BLANK), _line(hashlib.sha256(blank).hexdigest()), 1)
 
 
-def seal_again(data: bytes) -> bytes:
-    """The same file with the seal that fits its bytes now: for who changed ids in it. One without a seal stays so."""
+def seal_again(data: bytes, before: bytes) -> bytes:
+    """`data` with the seal that fits its bytes, for who changed ids in `before`. Only what was right before: damage must go on being seen."""
     found = _SEAL.search(data)
+    try:
+        decode_manifest(before)
+    except (CorruptCheckpointError, FormatError):
+        return data
     if found is None:
         return data
     blank = data[: found.start()] + _line(_BLANK) + data[found.end() :]
@@ -33,7 +37,8 @@ def decode_manifest(data: bytes, *, key: str = "") -> Manifest:
     """CorruptCheckpointError when a byte is not what was written; FormatError as `decode`. One without a seal (older) is believed."""
     manifest = decode(Manifest, data, key=key)
     blank = data.replace(_line(manifest.seal), _line(_BLANK), 1)
-    if manifest.seal and hashlib.sha256(blank).hexdigest() != manifest.seal:
+    unsealed = not manifest.seal and not any(t.xxh3 for t in manifest.tensors)  # who writes those writes the seal
+    if not unsealed and hashlib.sha256(blank).hexdigest() != manifest.seal:
         raise CorruptCheckpointError(
             f"{key or 'the manifest'} holds other bytes than were written: it was damaged or edited",
             hint="an older checkpoint can be used instead; this one was left as it is",

@@ -103,7 +103,7 @@ class _Copy:
             self._pass(info.key, info.size_bytes)
         manifests: dict[str, str] = {}
         for key, body in plan.manifests.items():
-            moved = seal_again(self._relocated(key, body, {}))
+            moved = seal_again(self._relocated(key, body, {}), body)
             manifests[hash_bytes(body).sha256] = hash_bytes(moved).sha256
             self._copy_bytes(key, moved)
             self._pass(key, len(body))

@@ -142,10 +142,11 @@ class Mirror:
 
     def _send_once(self, directory: Path, manifest: Manifest, entry: FileEntry) -> FileEntry:
         known = self._pool.get(entry.sha256)
+        if known is not None and not known.packed:  # a store that answers with an md5 alone must be understood
+            known = self._with_md5(directory, replace(known, name=entry.name, md5=known.md5 or entry.md5))
         if known is not None and (there := self._look(known)):
             self.progress.less(entry.size_bytes - known.stored.size_bytes)
-            there_already = replace(known, name=entry.name, md5=known.md5 or entry.md5, owner=there.owner)
-            return there_already if known.packed else self._with_md5(directory, there_already)
+            return replace(known, name=entry.name, md5=known.md5 or entry.md5, owner=there.owner)
         path, ready = self._make_ready(directory, manifest, entry)
         stored = ready.stored
         self.progress.less(entry.size_bytes - stored.size_bytes)

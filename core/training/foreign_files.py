@@ -174,7 +174,7 @@ def _not_plain(path: Path, why: str) -> CheckpointMismatchError:
 def _position(path: Path) -> dict[str, Any]:
     try:
         state = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CorruptCheckpointError(f"{path.name} is no whole JSON ({error})", hint=_HINT_DAMAGED) from error
     wanted = ("global_step", "epoch")
     return {name: state[name] for name in wanted if name in state} if isinstance(state, dict) else {}

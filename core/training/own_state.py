@@ -24,8 +24,8 @@ from batonpass.core.training.seeds import derive
 RNG_FILE = "rng.safetensors"
 LOADER_FILE = "loader.safetensors"
 RANKS_FILE = "ranks.safetensors"
-_SHARDS = ("state", "buffers")
-"""Where a module's tree holds buffers: the persistent ones, and the others."""
+_SHARDS = ("state", "frozen", "buffers")
+"""Where a module's tree holds buffers: the persistent ones, those of them that do not change, and the others."""
 
 
 def capture_own(attached: Attached, position: dict[str, Any], loader_state: Any) -> bytes:

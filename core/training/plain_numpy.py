@@ -94,26 +94,29 @@ def stand_ins() -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
 
 def settle(tree: Any) -> Any:
     """The same tree with arrays in the place of what stood in for them. Containers are changed where they are."""
-    seen: set[int] = set()
+    seen: dict[int, tuple[Any, Any]] = {}
     return _settle(tree, seen)
 
 
-def _settle(value: Any, seen: set[int]) -> Any:
+def _settle(value: Any, seen: dict[int, tuple[Any, Any]]) -> Any:
+    """Each object once: a small file can name one tuple a billion times."""
     if isinstance(value, PlainArray):
         return value.array
     if isinstance(value, PlainType):
         return value.resolve()
     if id(value) in seen:
-        return value
+        return seen[id(value)][1]
     if isinstance(value, dict):
-        seen.add(id(value))
+        seen[id(value)] = (value, value)
         for key, each in list(value.items()):
             value[key] = _settle(each, seen)
     elif isinstance(value, list):
-        seen.add(id(value))
+        seen[id(value)] = (value, value)
         value[:] = [_settle(each, seen) for each in value]
     elif type(value) is tuple:
-        return tuple(_settle(each, seen) for each in value)
+        settled = tuple(_settle(each, seen) for each in value)
+        seen[id(value)] = (value, settled)  # kept alive, so that its id is nobody else's
+        return settled
     return value
 
 

@@ -14,6 +14,8 @@ from batonpass.core.providers import provider_of
 from batonpass.sync.active import ActiveSession
 from batonpass.sync.machine import machine_age_s
 
+RETRY_S = 5.0
+"""After a save that could not be taken."""
 _LAST = 10
 """Saves that are looked at: the cost is measured anew all the time."""
 
@@ -35,6 +37,7 @@ class Cadence:
         self._lives = lives or Lives()
         self._monotonic = monotonic
         self._taken_at = monotonic()
+        self._not_before = self._taken_at
         self._ends = sorted(self._taken_at + left for left in ends_in_s if left > 0)
         self._lock = threading.Lock()
         self._cores = cores or os.cpu_count() or 1
@@ -63,6 +66,8 @@ class Cadence:
     def due(self) -> bool:
         """Time for the next save."""
         now = self._monotonic()
+        if now < self._not_before:
+            return False
         return now - self._taken_at >= self.interval.every_s or self.end_is_near
 
     @property
@@ -70,10 +75,15 @@ class Cadence:
         """The machine's known end comes before another save could be safe, and this is the first boundary at which it is so."""
         return bool(self._ends) and self._monotonic() >= self._ends[0] - self._margin_s
 
-    def taken(self, stall_s: float) -> None:
-        """A save was taken, or tried, just now; the training waited `stall_s` seconds."""
-        with self._lock:
-            self._stall_s.append(stall_s)
+    def refused(self) -> None:
+        """A save was tried and not taken (the writer is busy, or it failed): it is due again soon, and nothing was learnt of its cost."""
+        self._not_before = self._monotonic() + min(RETRY_S, self.interval.every_s)
+
+    def taken(self, stall_s: float | None) -> None:
+        """A save was taken just now; the training waited `stall_s` seconds. None: there was nothing new to save."""
+        if stall_s is not None:
+            with self._lock:
+                self._stall_s.append(stall_s)
         self._taken_at = self._monotonic()
         while self._ends and self._taken_at >= self._ends[0] - self._margin_s:
             self._ends.pop(0)

@@ -73,18 +73,19 @@ class Saver:
         """Copy the state now, on the training thread; False when the writer still holds the last copy or the copy failed."""
         started = self._monotonic()
         try:
+            self.asked = True
             manifest = self._next(self._draft())
             if manifest is None:
+                self.cadence.taken(None)
                 return True
             snapshot = self._capture()
             if snapshot is None:
+                self.cadence.refused()
                 return False
         except Exception as error:  # noqa: BLE001  # saving must never break the training: shown as a state and tried again
             self._failed(error)
+            self.cadence.refused()
             return False
-        finally:
-            self.asked = True
-            self.cadence.taken(self._monotonic() - started)
         self._last = manifest
         with self._done:
             self._open += 1
@@ -100,6 +101,7 @@ class Saver:
             except BaseException:  # the stop button: what is not read by now may be of a later step
                 snapshot.torn = True
                 raise
+        self.cadence.taken(self._monotonic() - started)
         return True
 
     def wait(self, timeout_s: float | None) -> bool:

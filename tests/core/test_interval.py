@@ -124,3 +124,17 @@ def test_a_slow_link_asks_for_an_earlier_last_save():
     cadence.sent(600.0, 1.0)
     clock.now += 3600.0 - 1200.0 - MARGIN_S
     assert cadence.due
+
+
+def test_a_save_that_was_refused_neither_uses_up_the_last_one_nor_counts_as_cheap():
+    clock = Clock()
+    cadence = Cadence(1e9, ends_in_s=[MARGIN_S], monotonic=clock)
+    assert cadence.due
+    cadence.refused()
+    assert not cadence.due
+    clock.now += 5.0
+    assert cadence.due
+    assert cadence.cost is None
+    cadence.taken(None)
+    assert not cadence.due
+    assert cadence.cost is None

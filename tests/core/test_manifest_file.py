@@ -10,7 +10,7 @@ import pytest
 from batonpass.core.codec import encode
 from batonpass.core.errors import CorruptCheckpointError, FormatError
 from batonpass.core.manifest_file import decode_manifest, encode_manifest, seal_again
-from batonpass.core.model import FileEntry, Manifest
+from batonpass.core.model import FileEntry, Manifest, TensorEntry
 
 MANIFEST = Manifest(
     "run",
@@ -59,6 +59,19 @@ def test_one_of_the_first_versions_is_believed():
 
 
 def test_who_changes_ids_seals_it_again():
-    changed = encode_manifest(MANIFEST).replace(b'"epoch": 0.5', b'"epoch": 0.75', 1)
-    assert decode_manifest(seal_again(changed)).epoch == 0.75
-    assert seal_again(encode(MANIFEST)) == encode(MANIFEST)
+    whole = encode_manifest(MANIFEST)
+    changed = whole.replace(b'"epoch": 0.5', b'"epoch": 0.75', 1)
+    assert decode_manifest(seal_again(changed, whole)).epoch == 0.75
+    assert seal_again(encode(MANIFEST), encode(MANIFEST)) == encode(MANIFEST)
+
+
+def test_damage_is_not_sealed_over():
+    damaged = encode_manifest(MANIFEST).replace(b'"step": 12', b'"step": 13', 1)
+    with pytest.raises(CorruptCheckpointError):
+        decode_manifest(seal_again(damaged, damaged))
+
+
+def test_a_seal_that_was_lost_is_missed():
+    tensors = (TensorEntry("model.safetensors", "w", "F32", (1,), xxh3="00"),)
+    with pytest.raises(CorruptCheckpointError):
+        decode_manifest(encode(replace(MANIFEST, tensors=tensors)))

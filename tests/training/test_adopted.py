@@ -312,3 +312,13 @@ def test_a_keras_file_is_said_to_be_another_librarys(tmp_path):
     Path(tmp_path / "old.keras").write_bytes(b"PK")
     with pytest.raises(CheckpointMismatchError, match="Keras"):
         read_entries(tmp_path, ["old.keras"])
+
+
+def test_a_tuple_that_is_named_a_billion_times_is_settled_once():
+    """A small file can hold one: without a memory of what was seen, attach would never end."""
+    from batonpass.core.training.plain_numpy import settle
+
+    tree = ()
+    for _ in range(60):
+        tree = (tree, tree)
+    assert len(settle([tree])) == 1

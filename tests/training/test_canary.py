@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -62,9 +64,29 @@ def test_autograd_does_not_notice():
     assert torch.equal(weight.grad, 2 * weight.detach())
 
 
-def test_shared_memory_is_not_touched():
-    shared = torch.ones(4).share_memory_()
-    assert find_torn([("s", shared, 0)], shared.view(torch.uint8)) == []
+def test_memory_that_may_only_be_read_is_only_read(tmp_path):
+    """A table mapped from a file: writing to it would end the process, or change the file."""
+    np.save(tmp_path / "table.npy", np.arange(8, dtype=np.float32))
+    before = (tmp_path / "table.npy").read_bytes()
+    for mode in ("r", "r+"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            mapped = torch.from_numpy(np.load(tmp_path / "table.npy", mmap_mode=mode))
+        assert find_torn([("t", mapped, 0)], copied(mapped)) == []
+    assert (tmp_path / "table.npy").read_bytes() == before
+
+
+def test_an_interrupt_leaves_the_users_weights_alone(monkeypatch):
+    tensor = torch.arange(8.0)
+    before, room = copied(tensor), copied(tensor)
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch.Tensor, "bitwise_xor_", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        find_torn([("t", tensor, 0)], room)
+    assert torch.equal(copied(tensor), before)
 
 
 def test_an_unguarded_copy_is_caught_on_the_real_model_and_never_written(tmp_path):

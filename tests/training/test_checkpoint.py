@@ -243,9 +243,10 @@ def test_a_manifest_that_cannot_be_read_is_said_to_be_so(trained, tmp_path, body
 
 def test_a_manifest_cannot_name_files_outside_its_folder(trained, tmp_path):
     folder = save(trained, tmp_path)
-    manifest = json.loads((folder / "manifest.json").read_text())
+    whole = (folder / "manifest.json").read_bytes()
+    manifest = json.loads(whole)
     manifest["files"][0]["name"] = "../../etc/passwd"
-    (folder / "manifest.json").write_bytes(seal_again(json.dumps(manifest, indent=1).encode()))
+    (folder / "manifest.json").write_bytes(seal_again(json.dumps(manifest, indent=1).encode(), whole))
     with pytest.raises(FormatError, match="not a name of the format"):
         read_checkpoint(folder)
 
