@@ -43,7 +43,7 @@ def relocated(key: str, body: bytes, *, manifests: Mapping[str, str], proves_arr
         tree = json.loads(body)
         before = json.dumps(tree)
         if kind is Kind.MANIFEST:
-            _forget(tree["files"], "id")
+            _forget(tree["files"], "id", "owner")
         elif kind is Kind.HEAD:
             tree["session_ids"] = {} if tree.get("session_ids") else tree["session_ids"]
         else:

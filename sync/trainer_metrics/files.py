@@ -147,12 +147,14 @@ class History:
         newest = max(marks, default=None)
         if newest is None or newest == self._read:
             return Batch()
-        self._read = newest
         modified_ns, size_bytes, _, path = newest
         if size_bytes > HISTORY_LIMIT_BYTES:
+            self._read = newest
             return Batch(complaints=(f"{path.name} is larger than {HISTORY_LIMIT_BYTES >> 20} MB and is not read",))
+        content = path.read_bytes()
+        self._read = newest  # only now: an error of the disk is no reading, and is tried again
         try:
-            points = parse_log_history(path.read_bytes())
+            points = parse_log_history(content)
         except ValueError:
             return Batch()  # it is being written, or is no such file
         self._seen.begin_again()

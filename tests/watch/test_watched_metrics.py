@@ -266,3 +266,25 @@ def test_a_folder_that_is_not_readable_is_passed_over(output, watch, look, logge
     each = watch()
     look(each)
     assert logged(each).rows() == 0
+
+
+def test_a_history_that_could_not_be_read_is_read_at_the_next_look(tmp_path, monkeypatch):
+    """The last entries of a training are written once, and the file does not change again."""
+    import json
+
+    from batonpass.sync.trainer_metrics.files import History
+
+    path = tmp_path / "trainer_state.json"
+    path.write_text(json.dumps({"log_history": [{"step": 1, "loss": 0.5}]}))
+    history = History("")
+    history.paths = [path]
+    real = type(path).read_bytes
+
+    def fails(_):
+        raise OSError(5, "the disk does not answer")
+
+    monkeypatch.setattr(type(path), "read_bytes", fails)
+    with pytest.raises(OSError, match="does not answer"):
+        history.read()
+    monkeypatch.setattr(type(path), "read_bytes", real)
+    assert len(history.read().points) == 1
