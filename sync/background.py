@@ -8,11 +8,12 @@ import sys
 import threading
 
 NICE = 10
-"""Where training and its data loaders leave no processor free, a thread of this niceness gets about a tenth of one."""
+"""Added to what the process has. Where training and its data loaders leave no processor free, such a thread gets about a tenth of one."""
 
 
 def step_back() -> None:
     """Lower the priority of the calling thread, and of those that it will start. Only Linux knows it per thread; elsewhere nothing happens."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):  # a sandbox may forbid even this
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + NICE, 19))

@@ -362,6 +362,5 @@ def test_our_writing_and_sending_leave_the_processors_to_the_training(store):
     nice = {t.name: os.getpriority(os.PRIO_PROCESS, t.native_id) for t in threading.enumerate()}
     own = os.getpriority(os.PRIO_PROCESS, 0)
     assert nice["MainThread"] == nice["batonpass-beat"] == own
-    assert nice["batonpass-writer"] > own
-    assert nice["batonpass-blobs"] > own
+    assert nice["batonpass-writer"] == nice["batonpass-blobs"] == min(own + 10, 19)
     run.finish()
