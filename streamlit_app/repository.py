@@ -33,7 +33,7 @@ from batonpass.streamlit_app.overview import Overview, RunStory, read_overview
 from batonpass.streamlit_app.proving import NewestProver
 from batonpass.sync.agent import find_agent, put_agent
 from batonpass.sync.packing import unpacked
-from batonpass.sync.reading import read_manifest, read_root
+from batonpass.sync.reading import fetch_segment, read_manifest, read_root
 from batonpass.sync.root import open_root
 
 POLL_S = 15.0
@@ -133,9 +133,7 @@ class Repository:
             body = kept.read_bytes()
             if hashlib.sha256(body).hexdigest() == segment.sha256:
                 return body
-        body = self._opened().get(naming.check_key(segment.key), store_id=segment.id)
-        if hashlib.sha256(body).hexdigest() != segment.sha256:
-            raise FormatError(f"{segment.key} is not the file that its session lists", hint="it may still be arriving")
+        body = fetch_segment(self._opened(), segment)
         if kept is not None:
             _keep(kept, body)
         return body

@@ -177,9 +177,7 @@ class _Prover:
         rest = [f for pair, f in wanted.items() if pair not in self.proven]
         total, done = sum(f.stored.size_bytes for f in rest), 0
         for entry in rest:
-            if self.report.method is Method.API:
-                self._ask(entry)
-            else:
+            if self.report.method is Method.READ or not self._ask(entry):
                 self._read(entry, self.transfer(entry.name, done, total))
             done += entry.stored.size_bytes
             self.proven.add((entry.pool, entry.stored.sha256))
@@ -197,16 +195,18 @@ class _Prover:
                     found |= {(f.pool, f.stored.sha256) for f in manifest.files}
         return found
 
-    def _ask(self, entry: FileEntry) -> None:
+    def _ask(self, entry: FileEntry) -> bool:
+        """False where the store answers with a hash that the manifest has not got: then only reading tells."""
         info = self.store.checksum(naming.pool_file(self.run.folder, entry.pool), store_id=entry.id)
         if info.size_bytes < entry.stored.size_bytes:
             raise _UnprovenError(Outcome.WAITING, _short(entry, info.size_bytes))
         stored = entry.stored
         same = compare(info, size_bytes=stored.size_bytes, sha256=stored.sha256, md5=stored.md5)
-        if same is None:
+        if same is None and not info.md5:
             raise _UnprovenError(Outcome.WAITING, f"{entry.name}: the store gives no checksum of it yet")
-        if not same:
+        if same is False:
             raise _UnprovenError(Outcome.DAMAGED, f"{entry.name}: the store's size or checksum differs")
+        return same is True
 
     def _read(self, entry: FileEntry, transfer: Transfer) -> None:
         for _ in range(2):

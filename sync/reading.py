@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,8 +11,15 @@ from datetime import datetime
 from batonpass.core import naming
 from batonpass.core.arrival import arrived_keys
 from batonpass.core.codec import decode
-from batonpass.core.errors import AmbiguousRunError, FormatError, NotFoundError, RunNotFoundError
-from batonpass.core.model import Annotations, Deletions, Head, Manifest, Receipt, Root, RunInfo, Session
+from batonpass.core.errors import (
+    AmbiguousRunError,
+    CorruptCheckpointError,
+    FormatError,
+    NotFoundError,
+    RunNotFoundError,
+)
+from batonpass.core.manifest_file import decode_manifest
+from batonpass.core.model import Annotations, Deletions, Head, Manifest, Receipt, Root, RunInfo, Segment, Session
 from batonpass.core.storage import ObjectInfo, Store
 from batonpass.sync.receipts import read_receipts
 
@@ -178,12 +186,25 @@ def read_session(store: Store, folder: str, session_id: str, *, store_id: str | 
 
 
 def read_manifest(store: Store, key: str, *, store_id: str | None = None) -> Manifest:
-    """One checkpoint's manifest; its keys and names are checked, because it may come from someone else's store."""
-    manifest = decode(Manifest, store.get(naming.check_key(key), store_id=store_id), key=key)
+    """One checkpoint's manifest; its keys and names are checked, because it may come from someone else's store. FormatError where it is
+    not what was written.
+    """
+    try:
+        manifest = decode_manifest(store.get(naming.check_key(key), store_id=store_id), key=key)
+    except CorruptCheckpointError as error:
+        raise FormatError(error.message, hint=error.hint) from error
     for entry in manifest.files:
         naming.check_part(entry.pool)
         naming.check_file_name(entry.name)
     return manifest
+
+
+def fetch_segment(store: Store, segment: Segment) -> bytes:
+    """A sealed segment's file. FormatError when its bytes are not those that its session lists."""
+    content = store.get(naming.check_key(segment.key), store_id=segment.id)
+    if hashlib.sha256(content).hexdigest() != segment.sha256:
+        raise FormatError(f"{segment.key} is not the file that its session lists", hint="it may still be arriving")
+    return content
 
 
 def _read_sessions(store: Store, folder: str, head: Head, broken: list[str]) -> Iterable[SessionFile]:

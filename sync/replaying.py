@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
-from batonpass.core import naming
-from batonpass.core.errors import BatonpassError, FormatError
+from batonpass.core.errors import BatonpassError
 from batonpass.core.metrics.replay import compare_again, first_steps
 from batonpass.core.metrics.row import Row, to_number_or_word
 from batonpass.core.metrics.segments import decode_segment
@@ -16,7 +14,7 @@ from batonpass.core.model import ResumeProof, ResumeRecord, Segment, Session
 from batonpass.core.resumption import is_defect, proof_words
 from batonpass.core.storage import Store
 from batonpass.sync.joining import Joined
-from batonpass.sync.reading import read_session
+from batonpass.sync.reading import fetch_segment, read_session
 
 _LOOKS = 6
 """How often the recorded steps are looked for: the last session's file may arrive late, but not for ever."""
@@ -97,17 +95,12 @@ def recorded_rows(store: Store, folder: str, resumed: ResumeRecord, session_ids:
     first = resumed.metric_rows
     rows = {row.row: row for row in decode_tail(older.tail) if row.row >= first}
     for segment in _needed(older, first, min(rows, default=None)):
-        rows |= {row.row: row for row in _read(store, segment) if row.row >= first}
+        rows |= {
+            row.row: row for row in decode_segment(fetch_segment(store, segment), key=segment.key) if row.row >= first
+        }
     return first_steps(rows[number] for number in sorted(rows))
 
 
 def _needed(older: Session, first: int, end: int | None) -> Sequence[Segment]:
     """The first sealed ones with rows from `first` up to `end`, where the tail begins: the steps looked at are in them."""
     return [s for s in older.segments if s.end_row > first and (end is None or s.first_row < end)][:_SEGMENTS]
-
-
-def _read(store: Store, segment: Segment) -> list[Row]:
-    content = store.get(naming.check_key(segment.key), store_id=segment.id)
-    if hashlib.sha256(content).hexdigest() != segment.sha256:
-        raise FormatError(f"{segment.key} is not the file that its session lists", hint="it may still be arriving")
-    return decode_segment(content, key=segment.key)

@@ -36,6 +36,8 @@ class VerifyReport:
     checkpoints: int = 0
     files: int = 0
     size_bytes: int = 0
+    by_size_only: int = 0
+    """Of the files: those for which the store names no checksum that the manifest has, too."""
     read_files: int = 0
     read_bytes: int = 0
     findings: list[Finding] = field(default_factory=list)
@@ -126,6 +128,7 @@ def _metadata_problem(store: Store, folder: str, entry: FileEntry, report: Verif
     if info.size_bytes != stored.size_bytes:
         return f"{info.size_bytes:,} bytes instead of {stored.size_bytes:,}"
     same = compare(info, size_bytes=stored.size_bytes, sha256=stored.sha256, md5=stored.md5)
+    report.by_size_only += same is None
     return "the store's checksum differs" if same is False else ""
 
 

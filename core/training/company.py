@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from batonpass.core.errors import CheckpointError
@@ -13,8 +14,10 @@ class Company(Protocol):
     def others(self, position: dict[str, Any]) -> list[dict[str, Any]]:
         """What each of them has of its own, by rank from 1. An error where one is not at this position."""
 
-    def gather(self, parts: list[list[str]]) -> None:
-        """They make these tensors whole, [file, name] each, as the caller now does in the same order."""
+    def gather(self, parts: list[list[str]]) -> AbstractContextManager[None]:
+        """They make these tensors whole, [file, name] each, as the caller does inside the context, in the same order. An error on entering
+        it says that one of them cannot, and nobody has begun; an error inside it leaves them apart: no process may train on.
+        """
 
 
 def needs_a_copy(size_bytes: int) -> CheckpointError:

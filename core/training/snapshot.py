@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
@@ -115,9 +116,8 @@ class Snapshotter:
         parts = layout.parts()
         if parts and live:
             raise needs_a_copy(layout.size_bytes)
-        if parts and company is not None:
-            company.gather(parts)
-        files = layout.live_files() if live else layout.copy_into(self._buffer)
+        with company.gather(parts) if parts and company is not None else nullcontext():
+            files = layout.live_files() if live else layout.copy_into(self._buffer)
         warning = "" if live or self._copies is Copies.GOOD else self._try_canary(layout)
         if warning and parts:
             raise needs_a_copy(layout.size_bytes)

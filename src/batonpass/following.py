@@ -5,25 +5,27 @@ what the lead says (`leading`) and prints nothing.
 from __future__ import annotations
 
 import json
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
-import batonpass.core.errors as known
-from batonpass.core.errors import BatonpassError, RankLostError, UsageError
+from batonpass.core.errors import RankLostError, UsageError
 from batonpass.core.model import EndKind
 from batonpass.core.training.attached import Attached
-from batonpass.core.training.gathering import make_whole
+from batonpass.core.training.gathering import Parts, find_parts, make_whole
 from batonpass.core.training.loop import TrainingLoop
 from batonpass.core.training.own_state import capture_own, failed_own
 from batonpass.core.training.restore import apply
 from batonpass.core.training.sharing import receive_checkpoint
-from batonpass.leading import SAVE
+from batonpass.leading import SAVE, apart, heard, verdict
 from batonpass.run import Run
 from batonpass.status import RunStatus
 
 if TYPE_CHECKING:
     from batonpass.core.training.ranks import Channel
+    from batonpass.core.training.read import Loaded
     from batonpass.sync.joining import Joined
+
+T = TypeVar("T")
 
 
 class Follower(Run):
@@ -31,7 +33,7 @@ class Follower(Run):
 
     def __init__(self, channel: Channel) -> None:
         """Waits for the lead's `start`; raises what that raised."""
-        facts = _heard(channel.message())
+        facts = heard(json.loads(channel.message()))
         self._channel = channel
         self._facts = facts
         self._left = 1
@@ -77,10 +79,9 @@ class Follower(Run):
         """Restore what the lead has found. Raises what that raised."""
         self._attached.add(**objects)
         head = self._channel.message()
-        if not _heard(head).get("nothing"):
+        if not heard(json.loads(head)).get("nothing"):
             loaded = receive_checkpoint(self._channel, head, self._attached)
-            apply(loaded, self._attached)
-            self._loop.restore(loaded)
+            self._agree(lambda: self._put_back(loaded))
         self._ready = True
         if self.step == 0 and not self._loop.restored:
             self._obey()  # the starting point
@@ -156,22 +157,47 @@ class Follower(Run):
         """Do what the lead says. Where it is gone, go on: the training's own collectives will tell."""
         if self._gone:
             return
+        parts: Parts = []
         try:
             said = self._channel.number()
             self._left = 1 if said == SAVE else said
             if said == SAVE:
-                self._contribute()
+                parts = self._contribute()
         except RankLostError:
             self._gone = True
+        try:
+            make_whole(parts)
+        except Exception as error:
+            raise apart(error) from error
 
-    def _contribute(self) -> None:
+    def _contribute(self) -> Parts:
+        """What this process has of its own goes to the lead; returns the tensors that all of them now make whole."""
         self._channel.answers(self._own())
         parts = json.loads(self._channel.message())
-        if parts:
-            with suppress(
-                Exception
-            ):  # the lead meets the same in the same place, and shows it as the reason why the save failed
-                make_whole(self._attached, parts)
+        try:
+            return self._agree(lambda: find_parts(self._attached, parts)) if parts else []
+        except RankLostError:
+            raise
+        except Exception:  # noqa: BLE001  # the lead says why there is no checkpoint
+            return []
+
+    def _put_back(self, loaded: Loaded) -> None:
+        apply(loaded, self._attached)
+        self._loop.restore(loaded)
+
+    def _agree(self, act: Callable[[], T]) -> T:
+        """Do it, tell the lead how it went, and raise the first error of all the processes: this one's own as it is."""
+        error: Exception | None = None
+        try:
+            done = act()
+        except Exception as own:  # noqa: BLE001  # it is raised below, when all have spoken
+            error = own
+        self._channel.answers(json.dumps(verdict(error, self._channel.world.rank)).encode())
+        facts = json.loads(self._channel.message())
+        if error is not None:
+            raise error
+        heard(facts)
+        return done
 
     def _own(self) -> bytes:
         try:
@@ -185,13 +211,3 @@ class Follower(Run):
         except RankLostError:
             self._gone = True
             return False
-
-
-def _heard(message: bytes) -> dict[str, Any]:
-    """The lead's facts; its error, raised."""
-    facts: dict[str, Any] = json.loads(message)
-    told = facts.get("error")
-    if told is None:
-        return facts
-    kind = getattr(known, told["kind"], BatonpassError) if told["kind"] else BatonpassError
-    raise kind(f"in the first process (rank 0): {told['message']}", hint=told["hint"])

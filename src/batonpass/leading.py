@@ -7,9 +7,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
+import batonpass.core.errors as known
 from batonpass.core.errors import BatonpassError, CheckpointError, RankLostError
 
 if TYPE_CHECKING:
@@ -39,11 +40,14 @@ class Team(Protocol):
     def save(self, take: Take) -> bool:
         """Save here, where every process waits for it. True when it was done."""
 
-    def outcome(self) -> Any:
+    def outcome(self) -> AbstractContextManager[None]:
         """A context: an error in it is raised in every process."""
 
     def share(self, loaded: Loaded | None) -> None:
         """Give the others the checkpoint that is to be restored; None: there is none."""
+
+    def applied(self) -> AbstractContextManager[None]:
+        """A context for what every process does with that checkpoint: an error in one of them is raised in all."""
 
     def same(self, value: bool) -> bool:  # it is the answer that is passed on
         """The lead's answer, in every process."""
@@ -73,6 +77,11 @@ class Alone:
     def share(self, loaded: Loaded | None) -> None:
         """See `Team`."""
 
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """See `Team`."""
+        yield
+
     def same(self, value: bool) -> bool:  # see `Team`
         """See `Team`."""
         return value
@@ -92,6 +101,8 @@ class Lead:
         self._owes = ""
         """What the others wait for in a save that is under way: "question", "parts" or nothing."""
         self._gone: RankLostError | None = None
+        self._apart: RankLostError | None = None
+        """Why some processes may wait in a collective that others have left."""
         self._told_so = False
 
     @property
@@ -111,7 +122,9 @@ class Lead:
         return False
 
     def save(self, take: Take) -> bool:
-        """See `Team`. The others are always brought to the end of what was begun, also where nothing was taken."""
+        """See `Team`. The others are always brought to the end of what was begun, also where nothing was taken. RankLostError where that
+        is not possible: the training's next collective could meet what is left of this one.
+        """
         self._left = self._pace.again()
         self._talk(lambda: self._channel.number(SAVE))
         if self._gone is not None:
@@ -126,6 +139,8 @@ class Lead:
                 self._talk(lambda: self._channel.message(b"[]"))
             self._owes = ""
             self._say_gone()
+            if self._apart is not None:
+                raise self._apart
 
     def others(self, position: dict[str, Any]) -> list[dict[str, Any]]:
         """See `company.Company`. CheckpointError where one of them is elsewhere, RankLostError where one is gone."""
@@ -142,10 +157,17 @@ class Lead:
                 )
         return [own for own, _ in owns]
 
-    def gather(self, parts: list[list[str]]) -> None:
+    @contextmanager
+    def gather(self, parts: list[list[str]]) -> Iterator[None]:
         """See `company.Company`."""
         self._owes = ""
         self._said(lambda: self._channel.message(json.dumps(parts).encode()))
+        self._all_agree(None)
+        try:
+            yield
+        except Exception as error:
+            self._apart = apart(error)
+            raise
 
     @contextmanager
     def outcome(self) -> Iterator[None]:
@@ -153,7 +175,7 @@ class Lead:
         try:
             yield
         except Exception as error:
-            self.tell({"error": _told(error)})
+            self.tell(verdict(error))
             raise
 
     def tell(self, facts: dict[str, Any]) -> None:
@@ -170,6 +192,17 @@ class Lead:
         else:
             self._said(lambda: send_checkpoint(self._channel, loaded))
 
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """See `Team`."""
+        try:
+            yield
+        except Exception as error:
+            with suppress(RankLostError):
+                self._all_agree(error)
+            raise
+        self._all_agree(None)
+
     def same(self, value: bool) -> bool:  # see `Team`
         """See `Team`."""
         self._talk(lambda: self._channel.number(int(value)))
@@ -178,6 +211,14 @@ class Lead:
     def part(self) -> None:
         """See `Team`."""
         self._channel.close()
+
+    def _all_agree(self, own: Exception | None) -> None:
+        """Hear from each process how it went, and tell all of them the first error; raises it, if it is not this one's `own`."""
+        verdicts = [json.loads(body) for body in self._said(lambda: self._channel.answers(b"-"))[1:]]
+        failed = verdict(own) if own is not None else next((v for v in verdicts if "error" in v), verdict(None))
+        self._said(lambda: self._channel.message(json.dumps(failed).encode()))
+        if own is None:
+            heard(failed)
 
     def _said(self, talk: Callable[[], Any]) -> Any:
         try:
@@ -222,6 +263,31 @@ class Pace:
         """After a save, at the very next one."""
         self._last, self._count = self._monotonic(), 1
         return 1
+
+
+def verdict(error: Exception | None, rank: int = 0) -> dict[str, Any]:
+    """What a process tells of how something went in it."""
+    return {} if error is None else {"error": _told(error), "rank": rank}
+
+
+def heard(facts: dict[str, Any]) -> dict[str, Any]:
+    """What a process has told; its error, raised."""
+    told = facts.get("error")
+    if told is None:
+        return facts
+    rank = facts.get("rank", 0)
+    where = f"process {rank}" if rank else "the first process (rank 0)"
+    kind = getattr(known, told["kind"], BatonpassError) if told["kind"] else BatonpassError
+    raise kind(f"in {where}: {told['message']}", hint=told["hint"])
+
+
+def apart(error: Exception) -> RankLostError:
+    """Why this process cannot train on after an error between the others."""
+    return RankLostError(
+        f"a save broke off while the processes put their parts together ({type(error).__name__}: {str(error)[:200]}); going on could mix "
+        "what is left of it into the training",
+        hint="the last checkpoint is as it was: start all processes again; the error above says what broke",
+    )
 
 
 def _told(error: Exception) -> dict[str, str]:

@@ -373,7 +373,8 @@ class Run:
         if found is None:
             self._say("batonpass: step 0: this run has not been trained yet")
             return
-        self._load(found)
+        with self._team.applied():
+            self._load(found)
 
     def _load(self, found: Found) -> None:
         report = put_back(found.loaded, self._attached, self._loop)

@@ -61,6 +61,10 @@ def run(args: argparse.Namespace) -> int:
         show(
             f"{report.checkpoints:,} checkpoints, {report.files:,} files, {size(report.size_bytes)}: sizes and checksums asked for"
         )
+        if report.by_size_only:
+            show(
+                f"{report.by_size_only:,} of the files by size only: here the store names no checksum to compare; --read 1/1 reads them"
+            )
         if share is not None:
             show(f"{report.read_files:,} files read back, {size(report.read_bytes)}, each compared with its sha256")
         for owner, n in report.bytes_by_owner.items():

@@ -14,7 +14,7 @@ from batonpass.core.metrics.segments import decode_segment
 from batonpass.core.metrics.tail import decode_tail
 from batonpass.core.model import Session
 from batonpass.core.storage import Store
-from batonpass.sync.reading import read_run
+from batonpass.sync.reading import fetch_segment, read_run
 from batonpass.sync.trainer_metrics.steps import Steps
 
 ROWS_LIMIT = 2_000_000
@@ -85,7 +85,7 @@ def _rows_of(store: Store, session: Session, unread: list[str]) -> list[Row]:
     found: dict[int, Row] = {}
     for segment in session.segments:
         try:
-            rows = decode_segment(store.get(segment.key, store_id=segment.id), key=segment.key)
+            rows = decode_segment(fetch_segment(store, segment), key=segment.key)
         except (NotFoundError, FormatError) as error:
             unread.append(error.message)
             continue

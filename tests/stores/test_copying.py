@@ -12,6 +12,7 @@ from batonpass.core import naming
 from batonpass.core.codec import encode
 from batonpass.core.errors import (
     ConflictError,
+    FormatError,
     NotFoundError,
     NotOurFolderError,
     StoreError,
@@ -19,6 +20,7 @@ from batonpass.core.errors import (
     StoreUnreachableError,
 )
 from batonpass.core.files import hash_bytes
+from batonpass.core.manifest_file import encode_manifest
 from batonpass.core.model import Annotations
 from batonpass.core.storage import Store
 from batonpass.sync.copying import copy_root
@@ -285,3 +287,36 @@ def test_conflict_copies_and_foreign_files_stay_behind(tmp_path, request):
     copy_root(source, target)
     assert not [info.key for info in target.list_objects("") if "(" in info.key]
     assert target.get(next(i.key for i in target.list_objects(f"{FOLDER}files/") if i.size_bytes > 99)) == BIG
+
+
+class NamesMd5Only(MemoryStore):
+    """As some object stores do."""
+
+    def checksum(self, key, *, store_id=None):
+        return replace(super().checksum(key, store_id=store_id), sha256=None)
+
+
+class NamesSha256Only(MemoryStore):
+    """As a folder does."""
+
+    def checksum(self, key, *, store_id=None):
+        return replace(super().checksum(key, store_id=store_id), md5=None)
+
+
+def test_stores_that_name_hashes_of_different_kinds_are_compared_by_the_bytes_and_nothing_is_sent_again():
+    source, target = NamesSha256Only("names-sha256-only"), NamesMd5Only("names-md5-only")
+    build_root(source)
+    assert copy_root(source, target).copied
+    assert copy_root(source, target).copied == 0
+
+
+def test_a_manifest_with_another_byte_than_was_written_is_not_believed(memory):
+    build_root(memory)
+    key = next(info.key for info in memory.list_objects("") if "/checkpoints/" in info.key)
+    manifest = memory.get(key)
+    sealed = encode_manifest(read_manifest(memory, key))
+    memory.put(key, sealed.replace(b'"step": ', b'"step": 1', 1))
+    with pytest.raises(FormatError, match="other bytes than were written"):
+        read_manifest(memory, key)
+    memory.put(key, manifest)
+    assert read_manifest(memory, key)

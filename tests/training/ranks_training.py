@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import batonpass as bp
 from batonpass import following, run
-from batonpass.core.training import ranks
+from batonpass.core.training import gathering, part, ranks, snapshot
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "examples" / "many_gpus.py"
 STORE = Path(sys.argv[1])
@@ -92,9 +92,27 @@ def forgetful(receive: Any) -> Any:
     return received
 
 
-def deaf(follower: Any) -> None:
+def broken(act: Any) -> Any:
+    """An error at the end of it, once `break_at` steps are done."""
+
+    def acted(*arguments: Any) -> Any:
+        done = act(*arguments)
+        if bp_step() >= PLAN["break_at"]:
+            note("broke", os.getpid())
+            raise ValueError("broken on purpose")
+        return done
+
+    return acted
+
+
+def bp_step() -> int:
+    return len(Recorded.read) // PLAN["samples_per_step"]
+
+
+def deaf(follower: Any) -> list[torch.Tensor]:
     """One of the others: it trains on, and never gives what a save needs of it."""
     follower._gone = True
+    return []
 
 
 def main() -> None:
@@ -108,6 +126,12 @@ def main() -> None:
     if PLAN.get("deaf"):
         ranks.Channel.__init__.__kwdefaults__["answer_s"] = 1.0
         following.Follower._contribute = deaf
+    if PLAN.get("break") == "parts":
+        following.find_parts = broken(following.find_parts)
+    if PLAN.get("break") == "whole" and PLAN["rank"] == RANK:
+        part.whole = snapshot.whole = gathering.whole = broken(part.whole)
+    if PLAN.get("break") == "apply":
+        following.apply = broken(following.apply)
     if PLAN.get("forget"):
         following.receive_checkpoint = forgetful(following.receive_checkpoint)
     if PLAN.get("start"):

@@ -225,6 +225,36 @@ def test_a_process_that_gives_nothing_to_a_save_ends_the_saving_and_not_the_trai
     assert [s.session.checkpoints for s in sessions(place.store)] == [()]
 
 
+BROKEN = {"shard": True, "save_at": 3, "die_at": 22, "die": "body", "break_at": 10, "samples_per_step": 8}
+
+
+def test_parts_that_a_process_cannot_find_cost_that_save_and_not_the_training(tmp_path):
+    place = Place(tmp_path)
+    assert place.train(BROKEN | {"die_at": None, "break": "parts"}) == 0, place.said
+    assert place.noted("broke", 1)
+    assert any("in process 1: ValueError: broken on purpose" in line for line in place.said)
+    assert 0 < step_of(place.checkpoint()) < GOAL
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_an_error_between_the_processes_ends_all_of_them_before_a_step_could_mix_it_in(tmp_path, rank):
+    place = Place(tmp_path)
+    assert place.train(BROKEN | {"die_at": None, "break": "whole", "rank": rank}) != 0
+    assert place.noted("broke", rank)
+    assert place.noted("error", rank)[0] == "RankLostError"
+    assert "start all processes again" in " ".join(place.said)
+    before = step_of(place.checkpoint())
+    assert 0 < before < GOAL
+    assert place.train({"shard": True}) == 0
+    assert place.resumed_from.step == before
+
+
+def test_an_error_of_attach_in_one_process_is_raised_in_all(killed_in_shards, tmp_path):
+    place = killed_in_shards.copy(tmp_path)
+    assert place.train({"shard": True, "break": "apply", "break_at": 0, "samples_per_step": 8}) != 0
+    assert "in process 1: ValueError: broken on purpose" in place.noted("error", 0)[1]
+
+
 def test_an_error_of_start_in_the_first_process_is_raised_in_all(tmp_path):
     place = Place(tmp_path)
     assert place.train({"start": {"run_id": "12345678", "root_id": "123456789012"}}) != 0
