@@ -60,11 +60,14 @@ class FrozenTensors:
         for name, facts in written.items():
             self._seen[name] = before[name].again(step, *facts) if name in before else _Seen(facts[0], facts[1], step)
         stayed = {name for name in frozen if name not in before or self._seen[name].changes == before[name].changes}
-        joining = {name: seen.size_bytes for name, seen in self._seen.items() if name not in stayed and _is_still(seen)}
-        shard_bytes = sum(self._seen[name].size_bytes for name in stayed)
-        if sum(joining.values()) >= max(WORTH_BYTES, WORTH_SHARE * shard_bytes):
-            stayed |= joining.keys()
+        joining = {name for name, seen in self._seen.items() if name not in stayed and _is_still(seen)}
+        if self._bytes(joining) >= max(WORTH_BYTES, WORTH_SHARE * self._bytes(stayed)):
+            stayed |= joining
         self._frozen = frozenset(stayed)
+
+    def _bytes(self, names: Collection[str]) -> int:
+        """What they take; tied ones, which have one content, once."""
+        return sum(size for _, size in {(self._seen[name].xxh3, self._seen[name].size_bytes) for name in names})
 
 
 def _is_still(seen: _Seen) -> bool:

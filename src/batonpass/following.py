@@ -16,9 +16,10 @@ from batonpass.core.training.loop import TrainingLoop
 from batonpass.core.training.own_state import capture_own, failed_own
 from batonpass.core.training.restore import apply
 from batonpass.core.training.sharing import receive_checkpoint
-from batonpass.leading import SAVE, apart, heard, verdict
+from batonpass.leading import SAVE
 from batonpass.run import Run
 from batonpass.status import RunStatus
+from batonpass.verdicts import apart, heard, verdict
 
 if TYPE_CHECKING:
     from batonpass.core.training.ranks import Channel

@@ -1,5 +1,5 @@
 """What the lead of a training on several GPUs says to the other processes, and when. Each point of a run where all of them come by has
-one method here and its counterpart in `following`. A process alone has nobody to talk to: `Alone`.
+one method here (`team.Team`) and its counterpart in `following`.
 """
 
 from __future__ import annotations
@@ -7,11 +7,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
-import batonpass.core.errors as known
-from batonpass.core.errors import BatonpassError, CheckpointError, RankLostError
+from batonpass.core.errors import CheckpointError, RankLostError
+from batonpass.team import Take
+from batonpass.verdicts import apart, heard, verdict
 
 if TYPE_CHECKING:
     from batonpass.core.training.company import Company
@@ -22,72 +23,6 @@ SAVE = 0
 """The number that means "save here". Any other is how many boundaries there are until the lead speaks again."""
 SPEAK_EVERY_S = 0.2
 MOST_BOUNDARIES = 64
-
-Take = Callable[[], bool]
-"""Takes a snapshot; never raises (`Saver.take`)."""
-
-
-class Team(Protocol):
-    """The processes of a training, as its run sees them."""
-
-    @property
-    def company(self) -> Company | None:
-        """Who else takes part in a snapshot."""
-
-    def boundary(self, take: Take, *, wanted: bool) -> bool:
-        """At a step boundary of the loop: save if it is wanted and all of them can be told. True when it was done."""
-
-    def save(self, take: Take) -> bool:
-        """Save here, where every process waits for it. True when it was done."""
-
-    def outcome(self) -> AbstractContextManager[None]:
-        """A context: an error in it is raised in every process."""
-
-    def share(self, loaded: Loaded | None) -> None:
-        """Give the others the checkpoint that is to be restored; None: there is none."""
-
-    def applied(self) -> AbstractContextManager[None]:
-        """A context for what every process does with that checkpoint: an error in one of them is raised in all."""
-
-    def same(self, value: bool) -> bool:  # it is the answer that is passed on
-        """The lead's answer, in every process."""
-
-    def part(self) -> None:
-        """The run is finished: there is nothing more to say."""
-
-
-class Alone:
-    """One process: nobody to tell. See `Team`."""
-
-    company = None
-
-    def boundary(self, take: Take, *, wanted: bool) -> bool:
-        """See `Team`."""
-        return wanted and take()
-
-    def save(self, take: Take) -> bool:
-        """See `Team`."""
-        return take()
-
-    @contextmanager
-    def outcome(self) -> Iterator[None]:
-        """See `Team`."""
-        yield
-
-    def share(self, loaded: Loaded | None) -> None:
-        """See `Team`."""
-
-    @contextmanager
-    def applied(self) -> Iterator[None]:
-        """See `Team`."""
-        yield
-
-    def same(self, value: bool) -> bool:  # see `Team`
-        """See `Team`."""
-        return value
-
-    def part(self) -> None:
-        """See `Team`."""
 
 
 class Lead:
@@ -263,34 +198,3 @@ class Pace:
         """After a save, at the very next one."""
         self._last, self._count = self._monotonic(), 1
         return 1
-
-
-def verdict(error: Exception | None, rank: int = 0) -> dict[str, Any]:
-    """What a process tells of how something went in it."""
-    return {} if error is None else {"error": _told(error), "rank": rank}
-
-
-def heard(facts: dict[str, Any]) -> dict[str, Any]:
-    """What a process has told; its error, raised."""
-    told = facts.get("error")
-    if told is None:
-        return facts
-    rank = facts.get("rank", 0)
-    where = f"process {rank}" if rank else "the first process (rank 0)"
-    kind = getattr(known, told["kind"], BatonpassError) if told["kind"] else BatonpassError
-    raise kind(f"in {where}: {told['message']}", hint=told["hint"])
-
-
-def apart(error: Exception) -> RankLostError:
-    """Why this process cannot train on after an error between the others."""
-    return RankLostError(
-        f"a save broke off while the processes put their parts together ({type(error).__name__}: {str(error)[:200]}); going on could mix "
-        "what is left of it into the training",
-        hint="the last checkpoint is as it was: start all processes again; the error above says what broke",
-    )
-
-
-def _told(error: Exception) -> dict[str, str]:
-    if isinstance(error, BatonpassError):
-        return {"kind": type(error).__name__, "message": error.message, "hint": error.hint}
-    return {"kind": "", "message": f"{type(error).__name__}: {error}", "hint": ""}

@@ -18,13 +18,13 @@ from batonpass.core.training.attached import Attached
 from batonpass.core.training.commit import written_tensors
 from batonpass.core.training.loop import TrainingLoop
 from batonpass.core.training.snapshot import Snapshot, Snapshotter
-from batonpass.leading import Alone, Team
 from batonpass.putting_back import note_findings, put_back
 from batonpass.resuming import Found, find_checkpoint
 from batonpass.saver import Saver, draft_manifest
 from batonpass.status import RunStatus, describe
 from batonpass.sync.active import ActiveSession
 from batonpass.sync.joining import Joined
+from batonpass.team import Alone, Team
 from batonpass.words import farewell, welcome
 
 FIRST_SAVE_S = 10.0

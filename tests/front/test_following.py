@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from itertools import pairwise
 
 import pytest
@@ -12,9 +11,10 @@ from hypothesis import strategies as st
 
 from batonpass.core.errors import BatonpassError, NotOurFolderError, UsageError
 from batonpass.core.training.ranks import World, find_world
-from batonpass.following import Follower, _heard
-from batonpass.leading import MOST_BOUNDARIES, SPEAK_EVERY_S, Pace, _told
+from batonpass.following import Follower
+from batonpass.leading import MOST_BOUNDARIES, SPEAK_EVERY_S, Pace
 from batonpass.run import Run
+from batonpass.verdicts import heard, verdict
 
 ONLY_THE_LEADS = ("_active", "_saver", "_options", "_snapshotter", "_open_session", "_team")
 
@@ -39,10 +39,10 @@ def test_the_same_search_finds_what_the_lead_does():
 
 def test_an_error_keeps_its_kind_and_its_hint_on_the_way_to_the_other_processes():
     with pytest.raises(NotOurFolderError, match=r"rank 0.*: not ours") as caught:
-        _heard(json.dumps({"error": _told(NotOurFolderError("not ours", hint="do that"))}).encode())
+        heard(verdict(NotOurFolderError("not ours", hint="do that")))
     assert caught.value.hint == "do that"
     with pytest.raises(BatonpassError, match="KeyError: 'x'"):
-        _heard(json.dumps({"error": _told(KeyError("x"))}).encode())
+        heard(verdict(KeyError("x")))
 
 
 def test_processes_of_torchrun_that_are_not_connected_are_told_so():

@@ -123,3 +123,17 @@ def test_it_runs_once_in_a_session(monkeypatch):
     for _ in range(3):
         snapshotter.take(attached, {}).release()
     assert len(calls) == 1
+
+
+def test_a_tensor_that_it_cannot_look_at_costs_the_copy_and_not_the_saves(monkeypatch):
+    def fail(places, buffer):
+        raise NotImplementedError("no such view")
+
+    monkeypatch.setattr(module, "find_torn", fail)
+    attached = Attached()
+    attached.add(model=nn.Linear(3, 2))
+    snapshotter = Snapshotter()
+    for first in (True, False):
+        with snapshotter.take(attached, {}) as snapshot:
+            assert snapshot.live
+            assert ("no such view" in snapshot.warning) == first

@@ -101,6 +101,15 @@ def test_little_that_joins_does_not_move_a_large_shard():
     assert tensors.choose([], ["base", "late", "head"]) == {"base"}
 
 
+def test_two_names_of_one_content_are_weighed_once():
+    tensors = FrozenTensors()
+    tensors.adopt(["base"])
+    late = {"late": ("2", 10**8), "again": ("2", 10**8), "third": ("2", 10**8)}
+    for step in range(8):
+        tensors.observe(step, {"base": ("1", 10**9), **late, "head": (str(step), 5)}, ["base"])
+    assert tensors.choose([], ["base", *late, "head"]) == {"base"}
+
+
 def test_one_that_changes_now_and_then_moves_the_shard_ever_more_rarely():
     tensors, moves, inside = FrozenTensors(), 0, frozenset()
     for step in range(200):

@@ -1,0 +1,1 @@
+../../src/batonpass/team.py
