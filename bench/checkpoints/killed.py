@@ -1,8 +1,7 @@
-"""SIGKILL at every point where a save touches the disk or the store, and at random instants within one.
+"""SIGKILL at random instants within a save (`write_points.py` kills at each place where a save writes).
 
-The process kills itself right before its n-th operation (open for writing, rename, make or remove a folder, link), told by Python's audit hook, or is
-killed from outside while a save is under way. Either way it says where it was, and a kill that did not land in a save does not count. Then: does a new process on the
-machine resume, from the last save that was whole or a newer one, with the very bits of that step; and does the store alone give back what was called durable.
+The process is stopped from outside while a save is under way, says what it was at, and is killed standing there; a kill that did not land in
+a save does not count. Then: does a new process on the machine resume, from the last save that was whole or a newer one, with the very bits of that step; and does the store alone give back what was called durable.
 Beside it `torch.save`, in place and with a rename, killed within their saves.
 """
 
@@ -33,13 +32,12 @@ GOAL = 10**6
 ARMED_AT = 3
 """Kills land after so many steps: then there are saves to fall back to."""
 PATIENCE_S = 60.0
-EVENTS = {"open", "os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.link", "os.truncate"}
 
 
 class Board:
     """Memory that survives its writer: what the process was at when it died."""
 
-    FIELDS = ("step", "whole", "durable", "in_save", "landed", "points")
+    FIELDS = ("step", "whole", "durable", "in_save")
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, 8 * len(self.FIELDS))
@@ -52,23 +50,17 @@ class Board:
 
 
 def measure(folder: Path, *, smoke: bool, seed: int) -> str:
-    """100 kills at enumerated points and 100 at random instants; 100 of each rival."""
-    enumerated, random_kills, theirs = (2, 2, 2) if smoke else (100, 100, 100)
+    """200 kills, and 100 of each rival."""
+    kills, theirs = (2, 2) if smoke else (200, 100)
     draw = random.Random(seed)
-    points = _count_points(folder / "points", seed)
     outcome: Counter[str] = Counter()
-    for number in range(enumerated):
-        outcome["kills"] += 1
-        outcome.update(
-            _one(folder / f"point-{number}", seed, at_point=1 + (number * points) // enumerated, after_s=None)
-        )
-    while outcome["kills"] < enumerated + random_kills:
-        found = _one(folder / "instant", seed, at_point=None, after_s=draw.uniform(0.0, 0.25))
+    while outcome["kills"] < kills:
+        found = _one(folder / "ours", seed, after_s=draw.uniform(0.0, 0.25))
         outcome["kills"] += bool(found)
         outcome.update(found)
     rows = [
         [
-            f"batonpass ({enumerated} points of the {points} in two saves, {random_kills} instants)",
+            "batonpass",
             str(outcome["kills"]),
             str(outcome["kills"] - outcome["resumed"]),
             str(outcome["behind"]),
@@ -90,24 +82,21 @@ def measure(folder: Path, *, smoke: bool, seed: int) -> str:
     return render(f"Killed within a save, seed {seed}", head, rows)
 
 
-def _one(place: Path, seed: int, *, at_point: int | None, after_s: float | None) -> Counter[str]:
+def _one(place: Path, seed: int, *, after_s: float) -> Counter[str]:
     """One process, killed, and what is left; empty when the kill did not land in a save."""
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     board = Board()
-    child = _fork(lambda: _train(place, seed, board, at_point))
-    if after_s is not None:
-        _wait_for(lambda: board["step"] >= ARMED_AT)
-        time.sleep(after_s)
-        os.kill(child, signal.SIGSTOP)  # first stand still: then what it was at is what it dies at
-        os.waitpid(child, os.WUNTRACED)
-        landed = board["in_save"] > 0
-        os.kill(child, signal.SIGKILL)
+    child = _fork(lambda: _train(place, seed, board))
+    _wait_for(lambda: board["step"] >= ARMED_AT)
+    time.sleep(after_s)
+    os.kill(child, signal.SIGSTOP)  # first stand still: then what it was at is what it dies at
+    os.waitpid(child, os.WUNTRACED)
+    landed = board["in_save"] > 0
+    os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status), "the process ended by itself"
-    if not (landed if after_s is not None else board["landed"]):
-        if after_s is None:
-            raise AssertionError(f"point {at_point} was never reached")
+    if not landed:
         return Counter()
     return _look(place, seed, board)
 
@@ -130,15 +119,13 @@ def _look(place: Path, seed: int, board: Board) -> Counter[str]:
     return found
 
 
-def _train(place: Path, seed: int, board: Board, at_point: int | None) -> None:
+def _train(place: Path, seed: int, board: Board) -> None:
     """Save as often as the writer allows, until killed."""
     from batonpass.core.training import commit
     from batonpass.sync.mirror import Mirror
 
     commit.write_checkpoint = _watched(commit.write_checkpoint, board)
     Mirror.send = _watched(Mirror.send, board)  # type: ignore[method-assign]
-    if at_point is not None or board["points"]:
-        sys.addaudithook(_Points(place, board, at_point))
     state = make_state(WIDTH, LAYERS, seed=seed)
     with home(place / "home"), silent():
         run = bp.start("killed", store=place / "store", goal_steps=GOAL, seed=seed, save_every_s=0.0, sync_every_s=0.05)
@@ -160,52 +147,6 @@ def _resume(place: Path, seed: int, result: Path) -> None:
         run = bp.start("killed", store=place / "store", goal_steps=GOAL, save_every_s=1e9)
         run.attach(model=state.model, optimizer=state.optimizer)
     result.write_text(f"{run.step} {state.digest()}")
-
-
-class _Points:
-    """Counts the operations of the saves that follow the first few, and ends the process right before one of them."""
-
-    def __init__(self, place: Path, board: Board, at_point: int | None) -> None:
-        self._root = str(place)
-        self._board = board
-        self._at = at_point
-        self._count = 0
-
-    def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
-        board = self._board
-        if (
-            event not in EVENTS
-            or board["step"] < ARMED_AT
-            or not board["in_save"]
-            or not self._is_ours(event, arguments)
-        ):
-            return
-        self._count += 1
-        board["points"] = self._count
-        if self._count == self._at:
-            board["landed"] = 1
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def _is_ours(self, event: str, arguments: tuple[object, ...]) -> bool:
-        writes = event != "open" or any(c in str(arguments[1] or "r") for c in "wax+")
-        return writes and any(isinstance(a, (str, os.PathLike)) and str(a).startswith(self._root) for a in arguments)
-
-
-def _count_points(place: Path, seed: int) -> int:
-    """How many operations two saves have, from the first byte to the store's listing."""
-    board = Board()
-    board["points"] = 1
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    child = _fork(lambda: _train(place, seed, board, None))
-    _wait_for(lambda: board["step"] >= ARMED_AT)
-    first = board["durable"]
-    _wait_for(lambda: board["durable"] > first)
-    begun, second = board["points"], board["durable"]
-    _wait_for(lambda: board["durable"] > second)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return 2 * max(board["points"] - begun, 1)
 
 
 def _watched(function: Callable[..., object], board: Board) -> Callable[..., object]:

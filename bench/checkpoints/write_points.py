@@ -1,6 +1,6 @@
 """SIGKILL right before and right after every write, sync, rename and database call of a save, and what is there afterwards.
 
-Finer than `killed.py`, which kills at opens and renames and at random instants: here the process is seen standing still at the point first.
+`killed.py` kills at random instants instead. Here the process is seen standing still at the point first.
 
 For Batonpass a whole training is killed while a save is written, sent and published, and the next session resumes through the public
 door: every second one on the same machine, the others on a new one, which has nothing but the store.
