@@ -15,6 +15,7 @@ from batonpass.core.metrics.foreign.point import MAX_STEP, Point, fingerprint
 from batonpass.core.metrics.log import NAMES_LIMIT, MetricLog
 from batonpass.core.model import ResumeRecord
 from batonpass.sync.session import SessionWriter
+from batonpass.sync.trainer_metrics.repeats import Repeats
 from batonpass.sync.trainer_metrics.steps import Steps
 from batonpass.sync.trainer_metrics.stored import Before
 
@@ -56,8 +57,8 @@ class Intake:
         """Files that were read past what the sessions before have logged of them: all that follows is new."""
         self._back_to = MAX_STEP + 1
         """The lowest step that this session went back to: from it on nothing of the session before counts."""
-        self._begun: set[int] = set()
-        """Files of which something was read."""
+        self._files: dict[int, Repeats] = {}
+        """Files of which something was read, and what they say twice."""
         self._last: dict[str, int] = {}  # name -> the step it was logged at last
         self._names: set[str] = set()
         self._steps = Steps()
@@ -114,15 +115,16 @@ class Intake:
 
     def _take(self, point: Point, file: int) -> None:
         values = [(name, value) for name, value in point.values if self._has_room(name)]
-        fresh, begins = values, file not in self._begun
-        self._begun.add(file)
+        fresh, begins = values, file not in self._files
+        names = [name for name, _ in values]
+        again = self._files.setdefault(file, Repeats()).see(point.step, names)
         if self._before.known and file not in self._passed:
             fresh = self._not_stored(point.step, values)
             if fresh:
                 self._passed.add(file)
         if not fresh:
             return
-        earlier = point.step - begins  # a file of a new launch that begins at the last step logs that step again
+        earlier = point.step - (begins or again)  # a new launch that begins at the last step logs that step again
         if self._go_back_if_earlier(earlier, [name for name, _ in fresh], to=point.step):
             fresh = values
         self._write(point, dict(fresh), [name for name, _ in fresh])

@@ -66,6 +66,38 @@ def test_a_trainer_that_goes_back_under_a_living_watch_is_a_rewind(output, watch
     assert (session.step, session.steps_done) == (12, 16)
 
 
+@pytest.mark.parametrize("watched", [True, False])
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_trainer_that_goes_back_by_its_last_step_alone_is_a_rewind_too(output, watch, look, logged, kind, watched):
+    """It died one step after its save, and goes on in the same file: nothing there goes back."""
+    path = begin(output, kind)
+    write(path, run_of(1, 41, 0))
+    each = watch()
+    look(each)
+    if not watched:
+        each.close()
+        write(path, run_of(41, 44, 1))
+        each = watch()
+    else:
+        write(path, run_of(41, 44, 1))
+    look(each)
+    found = logged(each)
+    assert found.curve("loss") == [(s, s) for s in range(1, 41)] + [(s, s + 1000) for s in range(41, 45)]
+    assert found.ghosts("loss") == [(41, 41)]
+
+
+def test_a_file_that_says_each_step_several_times_goes_nowhere_back(output, watch, look, logged):
+    path = begin(output, "jsonl")
+    for step in range(1, 30):
+        for part in range(3):
+            append(path, json.dumps({"step": step, "loss": step + part / 10}) + "\n")
+    each = watch()
+    look(each)
+    found = logged(each)
+    assert found.sessions[-1].rewinds == ()
+    assert len(found.curve("loss")) == 87
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("checkpoint", [False, True])
 def test_a_new_watch_of_the_same_files_logs_no_row_twice(output, watch, look, logged, kind, checkpoint):
