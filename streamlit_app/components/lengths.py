@@ -10,32 +10,19 @@ import streamlit as st
 from batonpass.core.usage import AccountUse, Ending, Stay
 from batonpass.streamlit_app.components.gpus import NO_GPU, short_name
 from batonpass.streamlit_app.components.page import Page
+from batonpass.streamlit_app.statistics.survival import ENOUGH_STAYS, Array, Survival, survival
 from batonpass.streamlit_app.wording import duration, local, plural
-
-ENOUGH_STAYS = 5
-
-
-def survival(stays: Sequence[Stay]) -> list[tuple[float, float]]:
-    """(hours, share of machines still there), right-censored Kaplan-Meier by `scipy.stats.ecdf`. At least one stay must have vanished."""
-    from scipy.stats import CensoredData, ecdf  # noqa: PLC0415  # half a second; only this page needs it
-
-    ended = [s.length_s / 3600 for s in stays if not s.censored]
-    lower = [s.length_s / 3600 for s in stays if s.censored]
-    sf = ecdf(CensoredData(uncensored=ended, right=lower)).sf
-    points = [(float(x), float(p)) for x, p in zip(sf.quantiles, sf.probabilities, strict=True)]
-    return [(0.0, 1.0), *points]
 
 
 def show_lengths(page: Page, use: AccountUse) -> None:
     """The curve needs five stays of which one vanished; the list is always there."""
     st.subheader("How long machines stayed", anchor=False)
-    n = len(use.stays)
-    vanished = sum(1 for s in use.stays if not s.censored)
-    if n >= ENOUGH_STAYS and vanished:
-        points = survival(use.stays)
-        st.echarts_chart(_survival_option(points), height=220, alt=_survival_words(points, n), key="survival")
+    curve = survival(use.stays) if len(use.stays) >= ENOUGH_STAYS else None
+    if curve is not None:
+        st.echarts_chart(_survival_option(curve), height=220, alt=_survival_words(curve), key="survival")
         st.caption(
-            f"n = {n} stays, {vanished} of them vanished by themselves; those you ended count as at least that long. Your log, not a promise."
+            f"n = {curve.n} stays, {curve.vanished} of them vanished by themselves; those you ended count as at least that long. "
+            f"Shaded: where the true share lies four times out of five. Your log, not a promise."
         )
     rests = [s for s in use.stays if s.rest_s is not None]
     if len(rests) >= ENOUGH_STAYS - 1:
@@ -48,7 +35,12 @@ def show_lengths(page: Page, use: AccountUse) -> None:
     _list(page, use.stays)
 
 
-def _survival_option(points: list[tuple[float, float]]) -> dict[str, Any]:
+def _survival_option(curve: Survival) -> dict[str, Any]:
+    def line(name: str, heights: Array, **more: Any) -> dict[str, Any]:
+        points = [[round(x, 3), round(p, 3)] for x, p in zip(curve.hours.tolist(), heights.tolist(), strict=True)]
+        return {"name": name, "type": "line", "step": "end", "showSymbol": False, "data": points} | more
+
+    unseen = {"lineStyle": {"opacity": 0}, "stack": "band", "tooltip": {"show": False}, "silent": True}
     return {
         "animation": False,
         "grid": {"left": 8, "right": 16, "top": 34, "bottom": 28, "containLabel": True},
@@ -57,25 +49,21 @@ def _survival_option(points: list[tuple[float, float]]) -> dict[str, Any]:
         "xAxis": {"type": "value", "name": "hours", "nameLocation": "middle", "nameGap": 24, "min": 0},
         "yAxis": {"type": "value", "min": 0, "max": 1},
         "series": [
-            {
-                "name": "still there",
-                "type": "line",
-                "step": "end",
-                "showSymbol": False,
-                "data": [[round(x, 3), round(p, 3)] for x, p in points],
-            }
+            line("from", curve.low, **unseen),
+            line("to", curve.high - curve.low, **unseen, areaStyle={"opacity": 0.18, "color": "#3f7fc4"}),
+            line("still there", curve.share, lineStyle={"width": 2}, itemStyle={"color": "#3f7fc4"}),
         ],
     }
 
 
-def _survival_words(points: list[tuple[float, float]], n: int) -> str:
-    middle = next((x for x, p in points if p <= 0.5), None)
+def _survival_words(curve: Survival) -> str:
+    middle = curve.median_hours
     half = (
         f"half were gone after {duration(middle * 3600)}"
         if middle is not None
         else "more than half stayed to the end of the log"
     )
-    return f"Share of machines still there by hours, n = {n}; {half}"
+    return f"Share of machines still there by hours, n = {curve.n}; {half}"
 
 
 def _rest_option(rests: Sequence[Stay]) -> dict[str, Any]:

@@ -6,14 +6,14 @@ import streamlit as st
 
 from batonpass.core.progress import read_moving
 from batonpass.streamlit_app.components.gpus import gpu_name, place
+from batonpass.streamlit_app.components.outlook import outlook
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.state_badge import show_state
 from batonpass.streamlit_app.components.text import escaped
-from batonpass.streamlit_app.forecast import Forecast, forecast
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.preferences import Visit
 from batonpass.streamlit_app.standing import RunStanding
-from batonpass.streamlit_app.wording import ago, count, duration, local, plural
+from batonpass.streamlit_app.wording import ago, count, duration, plural
 
 
 def show_run_card(page: Page, run: RunStory, standing: RunStanding, visit: Visit | None) -> None:
@@ -28,7 +28,8 @@ def show_run_card(page: Page, run: RunStory, standing: RunStanding, visit: Visit
         since = _since(run, standing, visit)
         if since:
             st.markdown(f":material/update: Since your last visit: {since}")
-        _forecast(page, run, standing)
+        if left := outlook(page, run, standing):
+            st.markdown("  \n".join(left))
         st.space("stretch")
         _links(run, standing)
 
@@ -90,27 +91,6 @@ def _since(run: RunStory, standing: RunStanding, visit: Visit | None) -> str:
     parts += [plural(begun, "session") + " begun"] if begun else []
     parts += [plural(ended, "session") + " ended"] if ended else []
     return ", ".join(parts) or "nothing new"
-
-
-def _forecast(page: Page, run: RunStory, standing: RunStanding) -> None:
-    deadline = run.files.annotations.deadline
-    guess = None if standing.is_finished else forecast(run, standing, page.as_of)
-    lines = []
-    if guess is not None:
-        lines.append(f":material/trending_up: {_words(page, guess)}")
-    if deadline is not None and not standing.is_finished:
-        left = (deadline - page.as_of).total_seconds()
-        when = f"in {duration(left)}" if left > 0 else f"{ago(-left)}"
-        lines.append(f":material/flag: Deadline {local(deadline, page.zone)}, {when}")
-    if lines:
-        st.markdown("  \n".join(lines))
-
-
-def _words(page: Page, guess: Forecast) -> str:
-    words = f"About {duration(guess.training_s)} of training left"
-    if guess.done_at is not None:
-        words += f"; at the pace so far, done by {local(guess.done_at, page.zone)}"
-    return f"{words} (n = {guess.n}, your log, not a promise)"
 
 
 def _links(run: RunStory, standing: RunStanding) -> None:

@@ -7,21 +7,11 @@ from statistics import median
 
 import streamlit as st
 
-from batonpass.core.model import Session
 from batonpass.streamlit_app.components.gpus import gpu_name
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import plain
 from batonpass.streamlit_app.overview import RunStory
-
-ENOUGH_S = 2.0
-ENOUGH_STEPS = 20
-"""A session that did less says little about speed."""
-
-
-def speed(session: Session) -> float | None:
-    """Steps per second inside the loop; None where too little was measured."""
-    enough = session.trained_s >= ENOUGH_S and session.steps_done >= ENOUGH_STEPS
-    return session.steps_done / session.trained_s if enough else None
+from batonpass.streamlit_app.statistics.pace import speed
 
 
 def speeds_of_run(run: RunStory) -> list[tuple[str, float, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,15 +17,12 @@ from batonpass.core.metrics.row import Row
 from batonpass.core.metrics.stitch import Series, stitch
 from batonpass.core.metrics.table import MetricTable
 from batonpass.core.states import Word
-from batonpass.core.usage import Ending, Stay
-from batonpass.streamlit_app.components.lengths import survival
 from batonpass.streamlit_app.components.pet import mood
 from batonpass.streamlit_app.components.pet_drawing import COATS, Mood, draw
 from batonpass.streamlit_app.components.speed_table import speeds_of_run
 from batonpass.streamlit_app.components.timeline_chart import timeline_option
 from batonpass.streamlit_app.curves import Axis, RunCurves
 from batonpass.streamlit_app.curves import draw as draw_line
-from batonpass.streamlit_app.forecast import forecast
 from batonpass.streamlit_app.overview import read_overview
 from batonpass.streamlit_app.preferences import NEW_VISIT_AFTER, Visit
 from batonpass.streamlit_app.sample import write_sample
@@ -85,20 +82,6 @@ def test_the_pet_sleeps_while_quiet_runs_while_live_and_sits_once_durable() -> N
     assert mood(live=True, durable=True) is Mood.SITTING
 
 
-def stay(hours: float, ending: Ending) -> Stay:
-    return Stay("a", "colab", "m", NOW, NOW + timedelta(hours=hours), ending, (), ())
-
-
-def test_a_stay_that_was_ended_by_hand_counts_as_at_least_that_long() -> None:
-    vanished = [stay(h, Ending.VANISHED) for h in (1, 2, 3)]
-    plain = survival([*vanished, stay(2.5, Ending.VANISHED)])
-    censored = survival([*vanished, stay(2.5, Ending.BY_YOU)])
-    assert plain[0] == censored[0] == (0.0, 1.0)
-    at_3 = {round(x, 3): p for x, p in censored}[2.5]
-    assert at_3 == pytest.approx(0.5)
-    assert {round(x, 3): p for x, p in plain}[2.5] == pytest.approx(0.25)
-
-
 def test_the_sample_is_the_same_for_the_same_seed_and_another_for_another() -> None:
     def make(seed: int) -> dict[str, bytes]:
         files: dict[str, bytes] = {}
@@ -117,21 +100,6 @@ def test_the_sample_tells_the_stories_that_the_pages_are_there_for(store) -> Non
     sessions = [s.session for r in overview.runs for s in r.files.sessions]
     assert len(sessions) == 12
     assert sum(1 for s in sessions if s.branch) == 1
-
-
-def test_a_forecast_says_how_many_sessions_it_rests_on_and_names_a_day_only_from_five(store) -> None:
-    overview = read_overview(open_store(str(store)))
-    by_name = {r.name: r for r in overview.runs}
-    many, few = by_name["cats-v2"], by_name["speech-distil"]
-    guess = forecast(many, read_standing(many, overview.read_at), overview.read_at)
-    assert guess is not None
-    assert guess.n == 6
-    assert guess.done_at is not None
-    small = forecast(few, read_standing(few, overview.read_at), overview.read_at)
-    assert small is not None
-    assert (small.n, small.done_at) == (3, None)
-    done = by_name["digits-baseline"]
-    assert forecast(done, read_standing(done, overview.read_at), overview.read_at) is None
 
 
 def test_speeds_are_compared_inside_one_run_slowest_first(store) -> None:

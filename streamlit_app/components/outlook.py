@@ -1,0 +1,47 @@
+"""What is left of a run, in words: hours of training, when it may be done, and whether the deadline holds."""
+
+from __future__ import annotations
+
+from batonpass.streamlit_app.components.page import Page
+from batonpass.streamlit_app.overview import RunStory
+from batonpass.streamlit_app.standing import RunStanding
+from batonpass.streamlit_app.statistics.forecast import Forecast, forecast
+from batonpass.streamlit_app.wording import ago, count, duration, local, plural
+
+
+def outlook(page: Page, run: RunStory, standing: RunStanding) -> list[str]:
+    """Lines of Markdown; none for a run that is finished."""
+    if standing.is_finished:
+        return []
+    guess = forecast(run, standing, page.as_of)
+    lines = []
+    if guess is not None:
+        lines.append(f":material/trending_up: {_left(page, guess)}")
+    deadline = run.files.annotations.deadline
+    if deadline is not None:
+        left_s = (deadline - page.as_of).total_seconds()
+        when = f"in {duration(left_s)}" if left_s > 0 else ago(-left_s)
+        lines.append(f":material/flag: Deadline {local(deadline, page.zone)}, {when}{_chance(run, guess, left_s)}")
+    return lines
+
+
+def _left(page: Page, guess: Forecast) -> str:
+    words = f"About {duration(guess.training_s)} of training left"
+    early, late = guess.by(0.1, page.as_of), guess.by(0.9, page.as_of)
+    if guess.finish is None:
+        return f"{words} (n = {guess.n}, your log, not a promise)"
+    if early is None:
+        return f"{words}; at this rate it does not get there (from your last {plural(guess.finish.n, 'session')})"
+    until = f"and {local(late, page.zone)}" if late is not None else "and much later"
+    return f"{words}; done between {local(early, page.zone)} {until} in 80 % of cases (from your last {plural(guess.finish.n, 'session')}; your log, not a promise)"
+
+
+def _chance(run: RunStory, guess: Forecast | None, left_s: float) -> str:
+    if guess is None or left_s <= 0:
+        return ""
+    if guess.finish is None:
+        need = "more than is left" if guess.training_s > left_s else "less than is left"
+        return f": {duration(guess.training_s)} of training to go, {need}"
+    share = guess.finish.chance_within(left_s)
+    odds = "under 1 %" if share < 0.01 else "over 99 %" if share > 0.99 else f"{share:.0%}"
+    return f": step {count(run.goal_steps)} by then: **{odds}**"
