@@ -173,10 +173,10 @@ def _read_head(store: Store, folder: str, before: RunStory | None) -> tuple[Head
 def _read_sessions(
     store: Store, folder: str, head: Head, before: RunStory | None, broken: list[str]
 ) -> Iterable[SessionFile]:
+    known = {s.session.id: s for s in before.files.sessions} if before else {}
     for session_id in head.sessions:
-        known = before.files.session(session_id) if before else None
         try:
-            yield _read_session(store, folder, session_id, head.session_ids.get(session_id), known)
+            yield _read_session(store, folder, session_id, head.session_ids.get(session_id), known.get(session_id))
         except (NotFoundError, FormatError) as error:
             broken.append(f"session {session_id}: {error.message}")
 
@@ -215,7 +215,8 @@ def _read_notes(
     store: Store, prefix: str, notes: tuple[Note, ...], keys: tuple[str, ...], broken: list[str]
 ) -> tuple[tuple[Note, ...], tuple[str, ...]]:
     """Every note file under `prefix`; those in `keys` are known already."""
-    fresh = [o for o in store.list_objects(prefix) if o.key not in keys and o.key.endswith(".json")]
+    read = frozenset(keys)
+    fresh = [o for o in store.list_objects(prefix) if o.key not in read and o.key.endswith(".json")]
     found = list(notes)
     for item in fresh:
         try:
