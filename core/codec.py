@@ -15,6 +15,8 @@ from batonpass.core.errors import FormatError
 from batonpass.core.model.run import FORMAT
 
 T = TypeVar("T")
+YEARS = range(1970, 2261)
+"""A time outside these years is damage. At the edges of the calendar another zone, or a day more, is an overflow wherever it is shown."""
 
 
 def _write_time(value: datetime) -> str:
@@ -25,6 +27,8 @@ def _read_time(value: Any, _: Any) -> datetime:
     parsed = datetime.fromisoformat(str(value))
     if parsed.tzinfo is None:
         raise ValueError(f"a time without a zone: {value!r}")
+    if parsed.year not in YEARS:
+        raise ValueError(f"a time that no machine's clock shows: {value!r}")
     return parsed.astimezone(UTC)
 
 
