@@ -11,13 +11,12 @@ from batonpass.core.codec import decode
 from batonpass.core.errors import FormatError, NotFoundError
 from batonpass.core.model import Account, Annotations, Head, Note
 from batonpass.core.storage import Store
+from batonpass.streamlit_app.damage import LARGEST, check_numbers
 from batonpass.sync.arrivals import with_receipts
 from batonpass.sync.reading import RunFiles, SessionFile, list_run_folders, read_head, read_run_info, read_session
 
 MAY_MOVE_S = 3600.0
 """A session that never said how it ended and was silent for so long is asked by deep readings only."""
-LARGEST = 2**63 - 1
-"""Counts beyond this are damage: JSON has room for them, arithmetic has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +188,7 @@ def _read_session(
         if info.version == known.info.version:
             return SessionFile(known.session, info)
     found = read_session(store, folder, session_id, store_id=store_id)
-    session = found.session
-    counts = [session.step, session.steps_done, session.rows, *(c.step for c in session.checkpoints)]
-    sizes = [*(c.size_bytes for c in session.checkpoints), *(g.memory_bytes for g in session.gpus)]
-    if any(abs(n) > LARGEST for n in (*counts, *sizes)):
-        raise FormatError("it holds a number that cannot be one", hint="the file may be damaged; it was left as it is")
+    check_numbers(found.session)
     return found
 
 

@@ -49,3 +49,8 @@ def test_a_time_that_no_clock_shows_is_damage_and_no_overflow(year, zone):
     with pytest.raises(FormatError):
         decode(Session, data)
     assert decode(Session, data.replace(year.encode() + b"-12", b"1970-12")).started_at.year in (1970, 1971)
+
+
+def test_half_a_character_in_a_file_becomes_a_question_mark_and_a_whole_one_stays():
+    data = encode(SESSION).replace(b"boom", b"a\\ud83d b\\ud83d\\ude80 c\\uDEAD")
+    assert decode(Session, data).end.detail == "a? b\U0001f680 c?"
