@@ -5,6 +5,7 @@ a file of a newer *format* is refused, because its meaning may have changed.
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -15,6 +16,9 @@ from batonpass.core.errors import FormatError
 from batonpass.core.model.run import FORMAT
 
 T = TypeVar("T")
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+YEARS = range(1970, 2261)
+"""A time outside these years is damage. At the edges of the calendar another zone, or a day more, is an overflow wherever it is shown."""
 
 
 def _write_time(value: datetime) -> str:
@@ -25,6 +29,8 @@ def _read_time(value: Any, _: Any) -> datetime:
     parsed = datetime.fromisoformat(str(value))
     if parsed.tzinfo is None:
         raise ValueError(f"a time without a zone: {value!r}")
+    if parsed.year not in YEARS:
+        raise ValueError(f"a time that no machine's clock shows: {value!r}")
     return parsed.astimezone(UTC)
 
 
@@ -53,10 +59,16 @@ def _dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
+def _load(data: bytes) -> Any:
+    """The JSON tree, in which half a character (a lone surrogate) has become a question mark: no file, page or cell could be made of it."""
+    tree = json.loads(data)
+    return json.loads(json.dumps(tree, ensure_ascii=False).encode(errors="replace")) if _HALF.search(data) else tree
+
+
 def decode(kind: type[T], data: bytes, *, key: str = "") -> T:
     """The record that `data` holds. FormatError with the file's key when it holds none, or a newer format."""
     try:
-        tree = json.loads(data)
+        tree = _load(data)
         version = tree.get("format", FORMAT) if isinstance(tree, dict) else None
         newest = getattr(kind, "NEWEST_FORMAT", FORMAT)
         if isinstance(version, int) and version > newest:

@@ -5,9 +5,11 @@ Everything follows `ResumeRecord`s from the holder backwards, never the largest 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 from typing import NamedTuple
 
 from batonpass.core.model import CheckpointListing, Head, ResumeRecord, Session
@@ -113,12 +115,14 @@ def trace(head: Head, sessions: Iterable[Session], *, tip: str | None = None) ->
     if wanted is not None and wanted not in known:
         gaps.append(f"the file of session {wanted}, which holds the run, is not there")
     current = known.get(wanted) if wanted is not None else None
-    current = current or _holder_before(head, known, {wanted}, None)
+    holders = _Holders(head, known)
+    seen = {wanted}
+    current = current or holders.before(None, seen)
     cut: ResumeRecord | None = None
     counts = True
     while current is not None:
         links.append(Link(current, cut, counts))
-        seen = {link.session.id for link in links} | {wanted}
+        seen.add(current.id)
         record = current.resumed_from
         before = known.get(record.session) if record is not None else None
         if record is not None and record.session in seen:
@@ -129,7 +133,7 @@ def trace(head: Head, sessions: Iterable[Session], *, tip: str | None = None) ->
         cut = record if before is not None else None
         if before is None:
             counts = counts and not _did_anything(current)
-            before = _holder_before(head, known, seen, current.term)
+            before = holders.before(current.term, seen)
         current = before
     return Lineage(tuple(links), tuple(gaps))
 
@@ -181,7 +185,8 @@ def legs(head: Head, sessions: Iterable[Session]) -> list[Leg]:
     on_trunk = {leg.session for leg in trunk}
     order = dict.fromkeys((*head.sessions, *known))
     others = [known[i] for i in order if i in known and i not in on_trunk]
-    return trunk[::-1] + [_off_trunk(session, links) for session in others]
+    highest = list(accumulate((link.session.term for link in reversed(links)), max))
+    return trunk[::-1] + [_off_trunk(session, links, highest) for session in others]
 
 
 def newest_durable(session: Session, *, arrived: Collection[str] = ()) -> CheckpointListing | None:
@@ -201,11 +206,19 @@ def work_at_risk(session: Session, *, arrived: Collection[str] = ()) -> Risk:
     return Risk(max(session.step - began, 0), max(session.trained_s, 0.0))
 
 
-def _holder_before(head: Head, known: dict[str, Session], seen: set[str | None], term: int | None) -> Session | None:
-    """The session that held the run last before `term` (None: at all); the later listed one wins a tie."""
-    order = {session_id: place for place, session_id in enumerate((*known, *head.sessions))}
-    earlier = [s for s in known.values() if s.id not in seen and held_the_run(s) and (term is None or s.term < term)]
-    return max(earlier, key=lambda s: (s.term, order[s.id]), default=None)
+class _Holders:
+    """The sessions that held the run, by term; the later listed one wins a tie. Sorted once: a run may have thousands of sessions."""
+
+    def __init__(self, head: Head, known: dict[str, Session]) -> None:
+        order = {session_id: place for place, session_id in enumerate((*known, *head.sessions))}
+        self._sessions = sorted((s for s in known.values() if held_the_run(s)), key=lambda s: (s.term, order[s.id]))
+        self._terms = [s.term for s in self._sessions]
+
+    def before(self, term: int | None, seen: Collection[str | None]) -> Session | None:
+        """The one that held the run last before `term` (None: at all) and is not in `seen`."""
+        place = len(self._terms) if term is None else bisect_left(self._terms, term)
+        places = range(place - 1, -1, -1)
+        return next((s for s in map(self._sessions.__getitem__, places) if s.id not in seen), None)
 
 
 def _did_anything(session: Session) -> bool:
@@ -238,8 +251,8 @@ def _leg(session: Session, role: Role, end_row: int | None, superseded_by: str |
     )
 
 
-def _off_trunk(session: Session, links: tuple[Link, ...]) -> Leg:
-    """A session that nobody continued. `links` are newest first."""
-    later = [link.session for link in links if link.session.term > session.term]
-    superseded_by = later[-1].id if later and session.branch is None else None
-    return _leg(session, Role.BRANCH if session.branch else Role.SUPERSEDED, 0, superseded_by)
+def _off_trunk(session: Session, links: tuple[Link, ...], highest: list[int]) -> Leg:
+    """A session that nobody continued. `links` are newest first; `highest` is the largest term up to each of them, oldest first."""
+    place = bisect_right(highest, session.term)
+    later = links[-1 - place].session.id if place < len(links) else None
+    return _leg(session, Role.BRANCH if session.branch else Role.SUPERSEDED, 0, None if session.branch else later)

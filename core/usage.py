@@ -92,12 +92,16 @@ def last_seen(session: Session) -> datetime:
 def stays(sessions: Iterable[Session], now: datetime) -> list[Stay]:
     """Every stay of every machine, oldest first. `now` tells a machine that is still there from one that vanished."""
     groups: dict[tuple[str, str], list[list[Session]]] = {}
+    until: dict[tuple[str, str], datetime] = {}
     for session in sorted(sessions, key=lambda s: (s.started_at, s.id)):
-        found = groups.setdefault((session.account, session.host.machine), [])
-        if found and session.started_at - max(last_seen(s) for s in found[-1]) <= ONE_STAY_WITHIN:
+        key = (session.account, session.host.machine)
+        found = groups.setdefault(key, [])
+        if found and session.started_at - until[key] <= ONE_STAY_WITHIN:
             found[-1].append(session)
+            until[key] = max(until[key], last_seen(session))
         else:
             found.append([session])
+            until[key] = last_seen(session)
     single = sorted((_stay(group, now) for found in groups.values() for group in found), key=lambda s: s.began)
     return _with_rest(single)
 
@@ -106,8 +110,11 @@ def account_use(sessions: Iterable[Session], now: datetime) -> dict[str, Account
     """What each account has used until `now`, by its label, sorted."""
     every = stays(sessions, now)
     use = {}
-    for account in sorted({s.account for s in every}):
-        own = tuple(s for s in every if s.account == account)
+    by_account: dict[str, list[Stay]] = {}
+    for stay in every:
+        by_account.setdefault(stay.account, []).append(stay)
+    for account, found in sorted(by_account.items()):
+        own = tuple(found)
         day, week, month = (_hours(own, now - timedelta(days=days), now) for days in (1, 7, 30))
         use[account] = AccountUse(account, day, week, month, own, dict(Counter(_gpu_label(s.gpus) for s in own)))
     return use
@@ -124,11 +131,10 @@ def shared_providers(sessions: Iterable[Session]) -> list[SharedProvider]:
             groups.setdefault((session.run_id, session.host.provider), []).append(session)
     found = []
     for (run_id, provider), group in groups.items():
-        pairs = [(a, b) for a in group for b in group if a.account < b.account and _apart(a, b) < SAME_DAY]
-        if pairs:
-            accounts = tuple(sorted({s.account for pair in pairs for s in pair}))
-            at = max(last_seen(s) for pair in pairs for s in pair)
-            found.append(SharedProvider(run_id, provider, accounts, at))
+        close = _close_to_another_account(group)
+        if close:
+            accounts = tuple(sorted({s.account for s in close}))
+            found.append(SharedProvider(run_id, provider, accounts, max(last_seen(s) for s in close)))
     return sorted(found, key=lambda f: (f.at, f.run_id), reverse=True)
 
 
@@ -174,7 +180,20 @@ def _gpu_label(names: tuple[str, ...]) -> str:
     return " + ".join(f"{n} x {name}" if n > 1 else name for name, n in sorted(Counter(names).items()))
 
 
-def _apart(left: Session, right: Session) -> timedelta:
-    """Time between two sessions; zero when they overlap."""
-    first, second = sorted((left, right), key=lambda s: s.started_at)
-    return max(second.started_at - last_seen(first), timedelta(0))
+def _close_to_another_account(group: list[Session]) -> list[Session]:
+    """Sessions with less than 24 hours between them and one of another account (overlapping ones included): every account that has any,
+    and the last of all. One sweep by their beginnings. Two accounts are kept in sight, those seen last: an account that was seen
+    before both of them is close to them wherever it is close to what begins now.
+    """
+    found = []
+    latest: dict[str, Session] = {}
+    for session in sorted(group, key=lambda s: (s.started_at, s.id)):
+        for other in latest.values():
+            if other.account != session.account and session.started_at - last_seen(other) < SAME_DAY:
+                found += [session, other]
+        known = latest.get(session.account)
+        if known is None or last_seen(session) > last_seen(known):
+            latest[session.account] = session
+        if len(latest) > 2:
+            del latest[min(latest, key=lambda account: last_seen(latest[account]))]
+    return found

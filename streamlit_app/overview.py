@@ -11,13 +11,12 @@ from batonpass.core.codec import decode
 from batonpass.core.errors import FormatError, NotFoundError
 from batonpass.core.model import Account, Annotations, Head, Note
 from batonpass.core.storage import Store
+from batonpass.streamlit_app.damage import LARGEST, check_numbers
 from batonpass.sync.arrivals import with_receipts
 from batonpass.sync.reading import RunFiles, SessionFile, list_run_folders, read_head, read_run_info, read_session
 
 MAY_MOVE_S = 3600.0
 """A session that never said how it ended and was silent for so long is asked by deep readings only."""
-LARGEST = 2**63 - 1
-"""Counts beyond this are damage: JSON has room for them, arithmetic has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +172,10 @@ def _read_head(store: Store, folder: str, before: RunStory | None) -> tuple[Head
 def _read_sessions(
     store: Store, folder: str, head: Head, before: RunStory | None, broken: list[str]
 ) -> Iterable[SessionFile]:
+    known = {s.session.id: s for s in before.files.sessions} if before else {}
     for session_id in head.sessions:
-        known = before.files.session(session_id) if before else None
         try:
-            yield _read_session(store, folder, session_id, head.session_ids.get(session_id), known)
+            yield _read_session(store, folder, session_id, head.session_ids.get(session_id), known.get(session_id))
         except (NotFoundError, FormatError) as error:
             broken.append(f"session {session_id}: {error.message}")
 
@@ -189,11 +188,7 @@ def _read_session(
         if info.version == known.info.version:
             return SessionFile(known.session, info)
     found = read_session(store, folder, session_id, store_id=store_id)
-    session = found.session
-    counts = [session.step, session.steps_done, session.rows, *(c.step for c in session.checkpoints)]
-    sizes = [*(c.size_bytes for c in session.checkpoints), *(g.memory_bytes for g in session.gpus)]
-    if any(abs(n) > LARGEST for n in (*counts, *sizes)):
-        raise FormatError("it holds a number that cannot be one", hint="the file may be damaged; it was left as it is")
+    check_numbers(found.session)
     return found
 
 
@@ -215,7 +210,8 @@ def _read_notes(
     store: Store, prefix: str, notes: tuple[Note, ...], keys: tuple[str, ...], broken: list[str]
 ) -> tuple[tuple[Note, ...], tuple[str, ...]]:
     """Every note file under `prefix`; those in `keys` are known already."""
-    fresh = [o for o in store.list_objects(prefix) if o.key not in keys and o.key.endswith(".json")]
+    read = frozenset(keys)
+    fresh = [o for o in store.list_objects(prefix) if o.key not in read and o.key.endswith(".json")]
     found = list(notes)
     for item in fresh:
         try:

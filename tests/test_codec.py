@@ -40,3 +40,17 @@ def test_a_newer_format_is_refused_with_a_hint():
 def test_what_is_no_record_is_a_format_error_and_nothing_else(data):
     with pytest.raises(FormatError):
         decode(Session, data, key="sessions/x.json")
+
+
+@pytest.mark.parametrize("year", ["0001", "1969", "2261", "9999"])
+@pytest.mark.parametrize("zone", ["Z", "+14:00", "-12:00"])
+def test_a_time_that_no_clock_shows_is_damage_and_no_overflow(year, zone):
+    data = encode(SESSION).replace(b"2026-11-23T07:54:38.123Z", f"{year}-12-31T23:59:59{zone}".encode())
+    with pytest.raises(FormatError):
+        decode(Session, data)
+    assert decode(Session, data.replace(year.encode() + b"-12", b"1970-12")).started_at.year in (1970, 1971)
+
+
+def test_half_a_character_in_a_file_becomes_a_question_mark_and_a_whole_one_stays():
+    data = encode(SESSION).replace(b"boom", b"a\\ud83d b\\ud83d\\ude80 c\\uDEAD")
+    assert decode(Session, data).end.detail == "a? b\U0001f680 c?"

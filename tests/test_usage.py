@@ -128,3 +128,28 @@ def test_no_hour_is_counted_that_did_not_pass(spans):
         assert 0 <= used.hours_24h <= 24 * machines + 1e-6
         assert used.hours_24h <= used.hours_7d <= used.hours_30d
         assert sum(used.gpus.values()) == len(used.stays)
+
+
+def paired_by_brute_force(sessions):
+    """The accounts and the last moment of each run and provider, by looking at every pair."""
+    found = {}
+    for one in sessions:
+        for other in sessions:
+            first, second = sorted((one, other), key=lambda s: s.started_at)
+            close = second.started_at - last_seen(first) < timedelta(hours=24)
+            key = (one.run_id, one.host.provider)
+            if close and one.account != other.account and key == (other.run_id, other.host.provider):
+                accounts, at = found.get(key, (set(), NOW - timedelta(days=999)))
+                found[key] = (accounts | {one.account, other.account}, max(at, last_seen(one), last_seen(other)))
+    return {key: (tuple(sorted(accounts)), at) for key, (accounts, at) in found.items()}
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 200), st.integers(0, 60), st.sampled_from("abcd"), st.sampled_from("rs")), max_size=14
+    )
+)
+def test_the_sweep_over_accounts_finds_what_every_pair_would_tell(drawn):
+    sessions = [stay(f"s{n}", h, long, account=a, run=r) for n, (h, long, a, r) in enumerate(drawn)]
+    found = {(s.run_id, s.provider): (s.accounts, s.at) for s in shared_providers(sessions)}
+    assert found == paired_by_brute_force(sessions)

@@ -58,12 +58,18 @@ class MetricTable:
                 tuple(names),
                 np.array([r.row for r in listed], np.int64),
                 np.array([r.step for r in listed], np.int64),
-                np.array([r.epoch for r in listed], np.float32),
+                _epochs([r.epoch for r in listed]),
                 np.array([r.time for r in listed], np.float64),
                 np.array([names[r.name] for r in listed], np.int32),
                 np.array([r.value for r in listed], np.float64),
             )
         )
+
+
+def _epochs(values: Sequence[float]) -> NDArray[np.float32]:
+    """As the format stores them; one too large for it becomes infinite, and is then drawn nowhere."""
+    with np.errstate(over="ignore"):
+        return np.array(values, np.float32)
 
 
 def join_tables(tables: Sequence[MetricTable]) -> MetricTable:

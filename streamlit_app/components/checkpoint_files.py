@@ -7,7 +7,7 @@ import streamlit as st
 from batonpass.core.errors import BatonpassError
 from batonpass.core.lineage import Candidate
 from batonpass.streamlit_app.components.page import Page
-from batonpass.streamlit_app.components.text import escaped, plain
+from batonpass.streamlit_app.components.text import escaped, file_name
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.wording import count, size
 
@@ -33,7 +33,7 @@ def show_checkpoint_files(page: Page, run: RunStory, candidate: Candidate) -> No
                 st.download_button(
                     escaped(entry.name, limit=60),
                     lambda e=entry: page.repository.checkpoint_file(run.files.folder, e),  # type: ignore[misc]
-                    file_name=plain(entry.name.replace("/", "-"), limit=80),
+                    file_name=file_name(entry.name.replace("/", "-"), ""),
                     icon=":material/download:",
                     on_click="ignore",
                     disabled=entry.size_bytes > LIMIT_BYTES,

@@ -14,7 +14,7 @@ from batonpass.core.metrics.resume_check import ResumeCheck, check_resumes
 from batonpass.streamlit_app.components.curves_chart import Look, curves_option
 from batonpass.streamlit_app.components.gpus import gpu_name
 from batonpass.streamlit_app.components.page import Page, say_broken
-from batonpass.streamlit_app.components.text import escaped, plain
+from batonpass.streamlit_app.components.text import escaped, file_name, plain
 from batonpass.streamlit_app.curves import Axis, RunCurves, count_not_finite
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.wording import count, number, plural
@@ -118,7 +118,7 @@ def _table(run: RunStory, curves: RunCurves, look: Look) -> None:
     st.download_button(
         "Download as CSV",
         lambda: _csv(long_table(run, curves, tuple(curves.series))),
-        file_name=f"{run.files.info.slug}-metrics.csv",
+        file_name=file_name(run.files.info.slug, "-metrics.csv"),
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",

@@ -31,6 +31,16 @@ def escaped(text: object, *, limit: int = 120) -> str:
     return _SPECIAL.sub(r"\\\1", disarmed)
 
 
+def file_name(name: object, ending: str, *, limit: int = 80) -> str:
+    r"""A name for a download: `name` without anything that is a path, a drive or a hidden file on any system, and `ending`.
+
+    >>> file_name("../../etc/passwd", "-metrics.csv"), file_name("\x00..", ".ipynb")
+    ('etc-passwd-metrics.csv', 'run.ipynb')
+    """
+    kept = re.sub(r"[^\w.() -]+|\.\.+", "-", plain(name, limit=limit)).strip("-. ")
+    return f"{kept or 'run'}{ending}"
+
+
 def escaped_lines(text: object, *, limit: int = 4000) -> str:
     """Several lines of user text for Markdown: line ends are kept, everything else as in `escaped`."""
     lines = str(text)[:limit].splitlines()

@@ -16,7 +16,7 @@ from batonpass.streamlit_app.components.drive_folder import drive_folder
 from batonpass.streamlit_app.components.page import Page, open_page, say_error
 from batonpass.streamlit_app.components.preflight import show_preflight
 from batonpass.streamlit_app.components.run_choice import choose_run
-from batonpass.streamlit_app.components.text import escaped, plain
+from batonpass.streamlit_app.components.text import escaped, file_name, plain
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.standing import RunStanding, read_standing
 from batonpass.streamlit_app.wording import ago, count
@@ -141,7 +141,7 @@ def _show_snippet(page: Page, run: RunStory, target: Target, inputs: SnippetInpu
         st.download_button(
             "Download as a notebook",
             to_notebook(snippet),
-            file_name=f"{run.files.info.slug}-{target.value}.ipynb",
+            file_name=file_name(run.files.info.slug, f"-{target.value}.ipynb"),
             mime="application/x-ipynb+json",
             icon=":material/download:",
             type="primary",
