@@ -49,7 +49,7 @@ class Size:
 def write_store(root: Path, size: Size, *, now: datetime | None = None, live: bool = False, seed: int = 1) -> list[str]:
     """The store under `root`; returns the run ids, newest first. With `live` the newest run's last session has no end to its beats."""
     moment = now or datetime.now(UTC)
-    _put(root, naming.ROOT_FILE, encode(Root("b16b16b16b16", moment - timedelta(days=400), "bench")), moment)
+    put(root, naming.ROOT_FILE, encode(Root("b16b16b16b16", moment - timedelta(days=400), "bench")), moment)
     shared = _Shared(size, random.Random(seed))
     ids = []
     for number in range(size.runs):
@@ -119,13 +119,13 @@ class _RunOf:
             ended = self.last_beat - (length + timedelta(minutes=40)) * (size.sessions - 1 - leg)
             session = self._session(folder, leg, ended - length, ended, sessions[-1] if sessions else None)
             sessions.append(session)
-            _put(self.root, naming.session_file(folder, session.id), encode(session), ended)
+            put(self.root, naming.session_file(folder, session.id), encode(session), ended)
         began = sessions[0].started_at
         steps = size.sessions * max(1, size.points + size.tail_points)
         info = RunInfo(self.run_id, name, naming.slugify(name), began, sessions[0].id, 2 * steps, {"lr": 0.001})
-        _put(self.root, naming.run_file(folder), encode(info), began)
+        put(self.root, naming.run_file(folder), encode(info), began)
         head = Head(len(sessions), sessions[-1].id, "bench", tuple(s.id for s in sessions))
-        _put(self.root, naming.head_file(folder), encode(head), sessions[-1].started_at)
+        put(self.root, naming.head_file(folder), encode(head), sessions[-1].started_at)
 
     def _session(self, folder: str, leg: int, began: datetime, ended: datetime, before: Session | None) -> Session:
         body, described, tail = self.shared.metrics(leg, began.timestamp())
@@ -133,7 +133,7 @@ class _RunOf:
         segments: tuple[Segment, ...] = ()
         if described is not None:
             segment = replace(described, key=naming.segment_file(folder, session_id, 0))
-            _put(self.root, segment.key, body, ended)
+            put(self.root, segment.key, body, ended)
             segments = (segment,)
         size = self.shared.size
         steps = max(1, size.points + size.tail_points)
@@ -184,7 +184,8 @@ def _listing(folder: str, session: Session) -> CheckpointListing:
     )
 
 
-def _put(root: Path, key: str, body: bytes, at: datetime) -> None:
+def put(root: Path, key: str, body: bytes, at: datetime) -> None:
+    """A file of the store, as if it had been written at that moment."""
     path = root / key
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(body)

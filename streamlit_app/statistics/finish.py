@@ -86,13 +86,15 @@ class _Past:
     draw: np.random.Generator
 
     def turn(self) -> tuple[Array, Array]:
-        """Lengths and steps of a session each."""
+        """Lengths and steps of a session each: somewhat longer or shorter than one of the past, at its pace."""
         at = self._pick(self.turn_weights)
-        return self.length_s[at], self.steps[at]
+        factor = self._factor(self.length_s, len(at))
+        return self.length_s[at] * factor, self.steps[at] * factor
 
     def pause(self) -> Array:
         """A pause each."""
-        return self.rest_s[self._pick(self.rest_weights)]
+        at = self._pick(self.rest_weights)
+        return self.rest_s[at] * self._factor(self.rest_s, len(at))
 
     def pause_going_on(self, for_s: float) -> Array:
         """What is left of a pause that has lasted `for_s`."""
@@ -104,6 +106,9 @@ class _Past:
         own = steps / for_s if for_s > 0 else 0.0
         drawn = self.steps[at] / self.length_s[at]
         return (np.full(len(at), own) if for_s >= YOUNG_S and steps else drawn), rest_of_it
+
+    def _factor(self, every: Array, futures: int) -> Array:
+        return np.exp(_bandwidth(every) * self.draw.standard_normal(futures))
 
     def _left_of(self, every: Array, weights: Array, for_s: float) -> tuple[NDArray[np.intp], Array]:
         """Of those that lasted longer, how much longer. Where none did, it lasts on as one drawn from all would."""
@@ -129,4 +134,13 @@ def _train(todo: Array, clock: Array, pace: Array, length_s: Array) -> tuple[Arr
 
 
 def _weights(draw: np.random.Generator, futures: int, n: int) -> Array:
-    return draw.dirichlet(np.ones(n), futures)
+    """Weights of the past, one row per future; the fewer there are, the more they differ from future to future. A dozen draws show less
+    than the whole spread of what can happen, as Student's t is wider than the normal curve; `bench/app/calibration.py` measures the outcome.
+    """
+    return draw.dirichlet(np.full(n, max(1 - 6.5 / n, 0.25)), futures)
+
+
+def _bandwidth(every: Array) -> float:
+    """How far, as a factor's logarithm, a draw may lie from the one of the past that it follows (Silverman's rule)."""
+    logs = np.log(np.maximum(every, 60.0))
+    return 0.9 * float(np.std(logs)) * len(every) ** -0.2

@@ -64,8 +64,6 @@ def survival(stays: Sequence[Stay]) -> Survival | None:
     tail = (1 - LEVEL) / 2
     low = beta.ppf(tail, share * worth + 0.5, (1 - share) * worth + 0.5)
     high = beta.ppf(1 - tail, share * worth + 0.5, (1 - share) * worth + 0.5)
-    low, high = np.where(share >= 1, beta.ppf(1 - LEVEL, worth + 0.5, 0.5), low), np.where(share >= 1, 1.0, high)
-    low, high = np.where(share <= 0, 0.0, low), np.where(share <= 0, beta.ppf(LEVEL, 0.5, worth + 0.5), high)
     return Survival(hours, share, np.minimum(low, share), np.maximum(high, share), len(stays), len(ended))
 
 
