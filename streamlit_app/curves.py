@@ -13,7 +13,7 @@ from batonpass.core.errors import BatonpassError
 from batonpass.core.lineage import Leg, Role, legs
 from batonpass.core.metrics.downsample import envelope
 from batonpass.core.metrics.segments import read_segment
-from batonpass.core.metrics.smoothing import smooth
+from batonpass.core.metrics.smoothing import smooth_at
 from batonpass.core.metrics.stitch import Series, stitch
 from batonpass.core.metrics.table import MetricTable, join_tables
 from batonpass.core.metrics.tail import decode_tail
@@ -77,24 +77,55 @@ def read_curves(run: RunStory, fetch: Callable[[Segment], bytes]) -> RunCurves:
     return RunCurves(the_legs, stitch(the_legs, tables), _hours(the_legs, tables), tuple(broken))
 
 
-def draw(series: Series, x: Array, *, weight: float = 0.0, buckets: int = BUCKETS) -> Line:
-    """A series as points: smoothed by `weight`, thinned to two points a bucket, each piece a line of its own."""
-    if not len(series):
+def draw(
+    series: Series, x: Array, *, weight: float = 0.0, buckets: int = BUCKETS, span: tuple[float, float] | None = None
+) -> Line:
+    """A series as points: smoothed by `weight`, thinned to two points a bucket, each piece a line of its own.
+
+    `x` has one entry per row. `span`: only what lies from its first to its second x value, bucketed anew from all rows there, with
+    the neighbour at either end, so that the lines reach the edges.
+    """
+    rows = np.arange(len(series)) if span is None else _around(series, x, span)
+    if not len(rows):
         return Line(np.zeros(0), np.zeros(0))
-    order = np.argsort(series.piece, kind="stable")
-    piece, xs = series.piece[order], x[order]
-    if len(series) <= 2 * buckets:
-        return _broken_between(piece, xs, smooth(series, weight)[order])
-    thinned = envelope(series, buckets=buckets)
+    shown = series if span is None else series.select(rows)
+    if len(rows) <= 2 * buckets:
+        return _broken_between(shown.piece, x[rows], smooth_at(series, weight, rows))
+    thinned = envelope(shown, buckets=buckets)
     last = np.cumsum(thinned.count) - 1
     first = last - thinned.count + 1
     if weight > 0:
-        smoothed = smooth(series, weight)[order]
-        return _broken_between(piece[last], xs[last], smoothed[last])
+        return _broken_between(shown.piece[last], x[rows[last]], smooth_at(series, weight, rows[last]))
     falling = thinned.last < thinned.first
-    pairs_x = np.column_stack([xs[first], xs[last]]).ravel()
+    pairs_x = np.column_stack([x[rows[first]], x[rows[last]]]).ravel()
     pairs_y = np.where(falling, (thinned.high, thinned.low), (thinned.low, thinned.high)).T.ravel()
-    return _broken_between(np.repeat(piece[first], 2), pairs_x, pairs_y)
+    return _broken_between(np.repeat(shown.piece[first], 2), pairs_x, pairs_y)
+
+
+def _around(series: Series, x: Array, span: tuple[float, float]) -> NDArray[np.intp]:
+    """The rows within a span of x, and of each piece the one before and the one after."""
+    inside = (x >= span[0]) & (x <= span[1])
+    near = inside.copy()
+    same = series.piece[1:] == series.piece[:-1]
+    near[:-1] |= inside[1:] & same
+    near[1:] |= inside[:-1] & same
+    return np.flatnonzero(near)
+
+
+def robust_range(values: Array) -> tuple[float, float]:
+    """The 5th and the 95th percentile of the finite values; (nan, nan) without any."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return (float("nan"), float("nan"))
+    low, high = (float(v) for v in np.percentile(finite, (5, 95)))
+    return low, high
+
+
+def best_point(series: Series, *, largest: bool) -> tuple[int, float] | None:
+    """Row and value of the best finite value; None without any."""
+    value = np.where(np.isfinite(series.value), series.value, -np.inf if largest else np.inf)
+    at = int(value.argmax() if largest else value.argmin()) if len(value) else 0
+    return (at, float(value[at])) if len(value) and np.isfinite(value[at]) else None
 
 
 def count_not_finite(series: Series) -> int:
@@ -127,16 +158,27 @@ def _hours(the_legs: tuple[Leg, ...], tables: Mapping[str, MetricTable]) -> dict
     places = {leg.session: place for place, leg in enumerate(the_legs)}
     found: dict[int, tuple[float, float]] = {}
     for place, leg in sorted(enumerate(the_legs), key=lambda pair: pair[1].role is not Role.TRUNK):
-        table = tables.get(leg.session)
-        if table is None or not len(table):
+        begun = time_at(tables[leg.session], None) if leg.session in tables else None
+        if begun is None:
             continue
         before = 0.0
         parent = places.get(leg.began_from) if leg.began_from is not None else None
         if parent is not None and parent in found:
-            past = tables[the_legs[parent].session]
-            at = int(np.searchsorted(past.row, leg.began_row)) - 1
-            if at >= 0:
+            left = time_at(tables[the_legs[parent].session], leg.began_row)
+            if left is not None:
                 start, offset = found[parent]
-                before = offset + (float(past.time[at]) - start) / 3600
-        found[place] = (float(table.time[0]), before)
+                before = offset + (left - start) / 3600
+        found[place] = (begun, before)
     return found
+
+
+def time_at(table: MetricTable, before_row: int | None) -> float | None:
+    """Unix time of the last row of a session before a row number (None: of its first row); None where there is none."""
+    found = []
+    for columns in table.columns.values():
+        at = 0 if before_row is None else int(np.searchsorted(columns.row, before_row)) - 1
+        if at >= 0:
+            found.append((int(columns.row[at]), float(columns.time[at])))
+    if not found:
+        return None
+    return (min(found) if before_row is None else max(found))[1]

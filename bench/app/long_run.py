@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-
 from app.stores import put
+
 from batonpass.core import naming
 from batonpass.core.codec import encode
 from batonpass.core.metrics.row import Row

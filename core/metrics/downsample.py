@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,31 +39,66 @@ def envelope(series: Series, *, buckets: int, first_step: int | None = None, las
     """
     if buckets < 1:
         raise ValueError(f"at least one bucket, not {buckets}")
-    shown = np.ones(len(series), np.bool_)
-    if first_step is not None:
-        shown &= series.step >= first_step
-    if last_step is not None:
-        shown &= series.step <= last_step
-    chosen = np.flatnonzero(shown)
-    chosen = chosen[np.argsort(series.piece[chosen], kind="stable")]
-    step, value, piece = series.step[chosen], series.value[chosen], series.piece[chosen]
-    if not len(step):
-        return Envelope(piece, step, step, value, value, value, value, step, step)
-    low = float(step.min()) if first_step is None else float(first_step)
-    high = float(step.max()) if last_step is None else float(last_step)
+    step = series.step
+    pieces = [_within(step, piece, first_step, last_step) for piece in piece_slices(series.piece)]
+    pieces = [piece for piece in pieces if piece.start < piece.stop]
+    if not pieces:
+        return _cut(series, np.zeros(0, np.intp), np.zeros(0, np.intp))
+    low = float(min(step[p.start] for p in pieces)) if first_step is None else float(first_step)
+    high = float(max(step[p.stop - 1] for p in pieces)) if last_step is None else float(last_step)
     width = max((high - low + 1.0) / buckets, 1.0)
-    bucket = np.minimum((step.astype(np.float64) - low) // width, buckets - 1)
-    starts = np.flatnonzero(np.r_[True, (piece[1:] != piece[:-1]) | (bucket[1:] != bucket[:-1])])
-    ends = np.r_[starts[1:], len(step)] - 1
-    nans = np.add.reduceat(np.isnan(value).astype(np.int64), starts)
+    edges = low + width * np.arange(1, buckets)
+    starts, ends = [], []
+    for piece in pieces:
+        found = piece.start + np.searchsorted(step[piece], edges)
+        begun = np.unique(np.r_[piece.start, found[found < piece.stop]])
+        starts.append(begun)
+        ends.append(np.r_[begun[1:], piece.stop])
+    return _cut(series, np.concatenate(starts), np.concatenate(ends))
+
+
+def piece_slices(piece: NDArray[np.int32]) -> list[slice]:
+    """Where each piece of a series lies: they stand one after another."""
+    edges = np.r_[0, np.flatnonzero(piece[1:] != piece[:-1]) + 1, len(piece)] if len(piece) else np.zeros(1, np.intp)
+    return [slice(int(a), int(b)) for a, b in pairwise(edges)]
+
+
+def _within(step: Ints, piece: slice, first_step: int | None, last_step: int | None) -> slice:
+    """The part of a piece, in which steps never decrease, that lies within these steps."""
+    own = step[piece]
+    begin = 0 if first_step is None else int(np.searchsorted(own, first_step, side="left"))
+    end = len(own) if last_step is None else int(np.searchsorted(own, last_step, side="right"))
+    return slice(piece.start + begin, piece.start + end)
+
+
+def _cut(series: Series, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> Envelope:
+    """A bucket from each start to its end; all of them together leave out no row between the first and the last of a piece."""
+    last = ends - 1
+    low, high, nans = _extremes(series.value, starts, ends)
     return Envelope(
-        piece[starts],
-        step[starts],
-        step[ends],
-        value[starts],
-        value[ends],
-        np.fmin.reduceat(value, starts),
-        np.fmax.reduceat(value, starts),
-        ends - starts + 1,
+        series.piece[starts],
+        series.step[starts],
+        series.step[last],
+        series.value[starts],
+        series.value[last],
+        low,
+        high,
+        ends - starts,
         nans,
     )
+
+
+def _extremes(value: Floats, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> tuple[Floats, Floats, Ints]:
+    """Minimum and maximum of each bucket, NaN left aside, and how many of it are NaN."""
+    if not len(starts):
+        return np.zeros(0), np.zeros(0), np.zeros(0, np.int64)
+    begin, stop = int(starts[0]), int(ends[-1])
+    own = value[begin:stop]
+    cuts = (
+        np.ravel(np.column_stack([starts, ends]))[:-1] - begin
+    )  # every other one of them lies between two pieces, or is empty
+    low, high = np.fmin.reduceat(own, cuts)[::2], np.fmax.reduceat(own, cuts)[::2]
+    nan = np.isnan(own)
+    if not nan.any():
+        return low, high, np.zeros(len(starts), np.int64)
+    return low, high, np.add.reduceat(nan.astype(np.int64), cuts)[::2]

@@ -1,4 +1,4 @@
-"""Rows <-> sealed segments: Parquet (zstd) in long form, one row per value, readable by any Parquet tool.
+"""Rows <-> sealed segments: Parquet (zstd) in long form, one row per value, readable by any Parquet tool. The rows of a metric stand together.
 
 Columns: row int64, step int64, epoch float32, time float64 (Unix seconds), name dictionary of strings, value float64.
 The only module that knows pyarrow, which is imported when first used: it takes a quarter of a second.
@@ -23,10 +23,19 @@ COLUMNS = ("row", "step", "epoch", "time", "name", "value")
 ROWS_LIMIT = 20_000_000
 BYTES_LIMIT = 2_000_000_000
 """What a segment may grow to in memory; one that claims more is refused before it is unpacked."""
+_ENCODINGS = {
+    "row": "DELTA_BINARY_PACKED",
+    "step": "DELTA_BINARY_PACKED",
+    "epoch": "BYTE_STREAM_SPLIT",
+    "time": "BYTE_STREAM_SPLIT",
+    "value": "BYTE_STREAM_SPLIT",
+}
+"""Bytes of equal rank stand together, so that zstd finds them: a third of what Parquet's defaults take for noisy numbers."""
 
 
 def encode_segment(rows: Sequence[Row]) -> bytes:
-    """The rows, in their order, as the bytes of a Parquet file. The same rows give the same bytes with the same pyarrow."""
+    """The rows as the bytes of a Parquet file. The same rows give the same bytes with the same pyarrow."""
+    import numpy as np  # noqa: PLC0415  # only whoever seals needs it
     import pyarrow as pa  # noqa: PLC0415  # see the module's docstring
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -37,7 +46,16 @@ def encode_segment(rows: Sequence[Row]) -> bytes:
         for field, column in zip(_schema(), columns, strict=True)
     ]
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_arrays(arrays, schema=_schema()), sink, compression="zstd")
+    table = pa.Table.from_arrays(arrays, schema=_schema())
+    by_name = np.argsort(names.indices.to_numpy(), kind="stable")
+    pq.write_table(
+        table.take(pa.array(by_name)),
+        sink,
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=["name"],
+        column_encoding=_ENCODINGS,
+    )
     return bytes(sink.getvalue())
 
 
@@ -48,21 +66,25 @@ def describe_segment(key: str, rows: Sequence[Row], data: bytes) -> Segment:
 
 
 def decode_segment(data: bytes, *, key: str = "") -> list[Row]:
-    """The rows of a segment. FormatError when the bytes are no such file."""
+    """The rows of a segment, in the order of their numbers. FormatError when the bytes are no such file."""
     columns = _read_columns(data, key)
-    return [Row(*values) for values in zip(*(columns[name].to_pylist() for name in COLUMNS), strict=True)]
+    rows = (Row(*values) for values in zip(*(columns[name].to_pylist() for name in COLUMNS), strict=True))
+    return sorted(rows, key=lambda row: row.row)
 
 
 def read_segment(data: bytes, *, key: str = "") -> MetricTable:
     """The rows of a segment as a table of NumPy columns. FormatError when the bytes are no such file."""
-    from batonpass.core.metrics.table import MetricTable  # noqa: PLC0415  # NumPy: only readers need it
+    import numpy as np  # noqa: PLC0415  # only readers need it
+
+    from batonpass.core.metrics.table import Columns, MetricTable  # noqa: PLC0415
 
     columns = _read_columns(data, key)
     names = columns["name"].unify_dictionaries()
     dictionary = names.chunk(0).dictionary.to_pylist() if names.num_chunks else []
     indices = [chunk.indices.to_numpy(zero_copy_only=False) for chunk in names.chunks]
+    index = np.concatenate(indices) if indices else np.zeros(0, np.int32)
     plain: dict[str, Any] = {name: columns[name].to_numpy() for name in COLUMNS if name != "name"}
-    return MetricTable.from_columns(names=dictionary, name_indices=indices, **plain)
+    return MetricTable.from_long(dictionary, index, Columns(**plain))
 
 
 def _read_columns(data: bytes, key: str) -> dict[str, pa.ChunkedArray]:

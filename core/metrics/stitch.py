@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from batonpass.core.lineage import Leg, Role
-from batonpass.core.metrics.table import Bools, Floats, Ints, MetricTable
+from batonpass.core.metrics.table import Bools, Columns, Floats, Ints, MetricTable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """One metric of a run; every array has one entry per row, trunk sessions first, each in the order it was logged."""
+    """One metric of a run; every array has one entry per row. First the rows that count, by step, then the ghosts, stretch by stretch."""
 
     name: str
     row: Ints
@@ -41,16 +42,21 @@ class Series:
 
     @property
     def live(self) -> Series:
-        """Only the rows that count: steps never decrease."""
-        return self.select(~self.superseded)
+        """Only the rows that count: steps never decrease. A view, not a copy."""
+        return self.select(slice(0, self.live_count))
 
     @property
     def ghosts(self) -> Series:
-        """Only the rows that do not count."""
-        return self.select(self.superseded)
+        """Only the rows that do not count. A view, not a copy."""
+        return self.select(slice(self.live_count, None))
 
-    def select(self, mask: Bools) -> Series:
-        """The rows where `mask` (bool, one per row) is True."""
+    @property
+    def live_count(self) -> int:
+        """How many rows count."""
+        return int(np.searchsorted(self.piece, 1))
+
+    def select(self, mask: Bools | slice | NDArray[np.intp]) -> Series:
+        """Some of the rows, in their order: those where `mask` (bool, one per row) is True, a slice, or rising indices."""
         return Series(
             self.name,
             self.row[mask],
@@ -68,25 +74,20 @@ def stitch(legs: Sequence[Leg], tables: Mapping[str, MetricTable]) -> dict[str, 
     """Every metric of a run, by name. `legs` as `lineage.legs` gives them, `tables` by session id; a session without a table is
     passed over (its file has not arrived).
     """
-    parts: dict[str, list[tuple[int, MetricTable, NDArray[np.intp], Bools, Ints]]] = {}
+    parts: dict[str, list[tuple[int, Leg, Columns]]] = {}
     for place, leg in enumerate(legs):
         table = tables.get(leg.session)
-        if table is None or not len(table):
-            continue
-        ghost, stretch = _leave_out(leg, table.row)
-        order = np.argsort(table.name, kind="stable")
-        ends = np.searchsorted(table.name[order], np.arange(len(table.names) + 1))
-        for index, name in enumerate(table.names):
-            rows = order[ends[index] : ends[index + 1]]
-            if len(rows):
-                parts.setdefault(name, []).append((place, table, rows, ghost[rows], stretch[rows]))
-    return {name: _join(name, pieces) for name, pieces in sorted(parts.items())}
+        for name, columns in table.columns.items() if table is not None else ():
+            parts.setdefault(name, []).append((place, leg, columns))
+    return {name: _join(name, parts[name]) for name in sorted(parts)}
 
 
 def _leave_out(leg: Leg, row: Ints) -> tuple[Bools, Ints]:
     """Which of a session's rows are ghosts by lineage, and the number of its stretch for each row."""
     end = np.iinfo(np.int64).max if leg.end_row is None else leg.end_row
     ghost = row >= end if leg.role is Role.TRUNK else np.ones(len(row), np.bool_)
+    if leg.end_row is None and not leg.rewinds:
+        return ghost, np.zeros(len(row), np.int64)
     for at, kept in leg.rewinds:
         if at <= end:
             ghost |= (row >= kept) & (row < at)
@@ -94,16 +95,33 @@ def _leave_out(leg: Leg, row: Ints) -> tuple[Bools, Ints]:
     return ghost, np.searchsorted(breaks, row, side="right")
 
 
-def _join(name: str, parts: Sequence[tuple[int, MetricTable, NDArray[np.intp], Bools, Ints]]) -> Series:
-    def column(kind: str) -> Any:
-        return np.concatenate([getattr(table, kind)[rows] for _, table, rows, _, _ in parts])
+def _join(name: str, parts: Sequence[tuple[int, Leg, Columns]]) -> Series:
+    step = np.concatenate([columns.step for _, _, columns in parts])
+    session = np.repeat(np.array([place for place, _, _ in parts], np.int32), [len(c) for _, _, c in parts])
+    left_out = [_leave_out(leg, columns.row) for _, leg, columns in parts]
+    ghost = np.concatenate([mask for mask, _ in left_out])
+    if bool(np.any(np.diff(step[~ghost]) < 0)):
+        ghost[~ghost] = _run_again(step[~ghost])
+    piece = _number_pieces(step, session, np.concatenate([stretch for _, stretch in left_out]), ghost)
+    runs = _runs(ghost)
 
-    step = column("step")
-    session = np.concatenate([np.full(len(rows), place, np.int32) for place, _, rows, _, _ in parts])
-    ghost = np.concatenate([part[3] for part in parts])
-    ghost[~ghost] = _run_again(step[~ghost])
-    piece = _number_pieces(step, session, np.concatenate([part[4] for part in parts]), ghost)
-    return Series(name, column("row"), step, column("epoch"), column("time"), column("value"), session, ghost, piece)
+    def column(chunks: Sequence[Any]) -> Any:
+        whole = np.concatenate(chunks) if len(chunks) > 1 else chunks[0]
+        return whole if len(runs) == 1 else np.concatenate([whole[run] for run in runs])
+
+    row, _, epoch, time, value = (column(chunks) for chunks in zip(*(c.arrays for _, _, c in parts), strict=True))
+    return Series(name, row, column([step]), epoch, time, value, column([session]), column([ghost]), column([piece]))
+
+
+def _runs(ghost: Bools) -> Sequence[slice | NDArray[np.intp]]:
+    """What to take, piece after piece, so that the rows that count come first, and both in their order. Few slices copy faster than
+    indices, and kills leave few.
+    """
+    edges = np.r_[0, np.flatnonzero(ghost[1:] != ghost[:-1]) + 1, len(ghost)]
+    if len(edges) > 2000:
+        return [np.flatnonzero(~ghost), np.flatnonzero(ghost)]
+    runs = [slice(int(a), int(b)) for a, b in pairwise(edges)]
+    return [r for r in runs if not ghost[r.start]] + [r for r in runs if ghost[r.start]]
 
 
 def _run_again(step: Ints) -> Bools:

@@ -1,9 +1,10 @@
-"""Metric rows of one session as NumPy columns: what stitching and charts work on."""
+"""Metric rows of one session as NumPy columns, metric by metric: what stitching and charts work on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,54 +17,81 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MetricTable:
-    """Rows of one session in long form; every array has one entry per row, in the order of row numbers, each number once."""
+class Columns:
+    """One metric of one session; every array has one entry per row, in the order of row numbers, each number once."""
 
-    names: tuple[str, ...]
     row: Ints
     step: Ints
     epoch: NDArray[np.float32]
     time: Floats
     """Unix time in seconds, by the notebook's clock."""
-    name: NDArray[np.int32]
-    """Index into `names`."""
     value: Floats
 
     def __len__(self) -> int:
         return len(self.row)
 
+    def take(self, rows: NDArray[np.intp] | slice) -> Columns:
+        """Some of the rows, as copies."""
+        return Columns(*(column[rows].copy() for column in self.arrays))
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """The five of them, in the order of the fields."""
+        return self.row, self.step, self.epoch, self.time, self.value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MetricTable:
+    """Rows of one session: name of a metric -> its rows, of which there is at least one."""
+
+    columns: Mapping[str, Columns]
+
+    def __len__(self) -> int:
+        return sum(len(columns) for columns in self.columns.values())
+
     @classmethod
-    def from_columns(
-        cls,
-        *,
-        names: Sequence[str],
-        name_indices: Sequence[NDArray[np.int32]],
-        row: Ints,
-        step: Ints,
-        epoch: NDArray[np.float32],
-        time: Floats,
-        value: Floats,
-    ) -> MetricTable:
-        """A table of columns in any order; `name_indices` may come in pieces."""
-        index = np.concatenate(name_indices) if name_indices else np.zeros(0, np.int32)
-        return _in_row_order(cls(tuple(names), row, step, epoch, time, index, value))
+    def from_long(cls, names: Sequence[str], name: NDArray[np.int32], columns: Columns) -> MetricTable:
+        """A table of rows in any order, of which `name` says by its index in `names` what each is of."""
+        if len(name) and bool(np.any(name[1:] < name[:-1])):
+            order = np.argsort(name, kind="stable")
+            name, columns = name[order], columns.take(order)
+        ends = np.searchsorted(name, np.arange(len(names) + 1))
+        return cls(
+            {
+                each: _in_row_order(columns.take(slice(ends[place], ends[place + 1])))
+                for place, each in enumerate(names)
+                if ends[place] < ends[place + 1]
+            }
+        )
 
     @classmethod
     def from_rows(cls, rows: Iterable[Row]) -> MetricTable:
         """A table of rows in any order (of a log, or of a decoded tail)."""
         listed = list(rows)
         names = {name: place for place, name in enumerate(dict.fromkeys(r.name for r in listed))}
-        return _in_row_order(
-            cls(
-                tuple(names),
-                np.array([r.row for r in listed], np.int64),
-                np.array([r.step for r in listed], np.int64),
-                _epochs([r.epoch for r in listed]),
-                np.array([r.time for r in listed], np.float64),
-                np.array([names[r.name] for r in listed], np.int32),
-                np.array([r.value for r in listed], np.float64),
-            )
+        columns = Columns(
+            np.array([r.row for r in listed], np.int64),
+            np.array([r.step for r in listed], np.int64),
+            _epochs([r.epoch for r in listed]),
+            np.array([r.time for r in listed], np.float64),
+            np.array([r.value for r in listed], np.float64),
         )
+        return cls.from_long(tuple(names), np.array([names[r.name] for r in listed], np.int32), columns)
+
+
+def join_tables(tables: Sequence[MetricTable]) -> MetricTable:
+    """One table of a session's segments and tail, which may overlap: each row number of a metric once, the first table's row wins."""
+    parts: dict[str, list[Columns]] = {}
+    for table in tables:
+        for name, columns in table.columns.items():
+            parts.setdefault(name, []).append(columns)
+    return MetricTable({name: _joined(found) for name, found in parts.items()})
+
+
+def _joined(parts: Sequence[Columns]) -> Columns:
+    if len(parts) == 1:
+        return parts[0]
+    return _in_row_order(Columns(*(np.concatenate(column) for column in zip(*(p.arrays for p in parts), strict=True))))
 
 
 def _epochs(values: Sequence[float]) -> NDArray[np.float32]:
@@ -72,35 +100,8 @@ def _epochs(values: Sequence[float]) -> NDArray[np.float32]:
         return np.array(values, np.float32)
 
 
-def join_tables(tables: Sequence[MetricTable]) -> MetricTable:
-    """One table of a session's segments and tail, which may overlap: each row number once, the first table's row wins."""
-    if not tables:
-        return MetricTable.from_rows(())
-    names = {name: place for place, name in enumerate(dict.fromkeys(n for t in tables for n in t.names))}
-    index = [np.array([names[n] for n in t.names], np.int32)[t.name] if len(t) else t.name for t in tables]
-    return _in_row_order(
-        MetricTable(
-            tuple(names),
-            np.concatenate([t.row for t in tables]),
-            np.concatenate([t.step for t in tables]),
-            np.concatenate([t.epoch for t in tables]),
-            np.concatenate([t.time for t in tables]),
-            np.concatenate(index),
-            np.concatenate([t.value for t in tables]),
-        )
-    )
-
-
-def _in_row_order(table: MetricTable) -> MetricTable:
-    if len(table) < 2 or bool(np.all(table.row[1:] > table.row[:-1])):
-        return table
-    _, first = np.unique(table.row, return_index=True)
-    return MetricTable(
-        table.names,
-        table.row[first],
-        table.step[first],
-        table.epoch[first],
-        table.time[first],
-        table.name[first],
-        table.value[first],
-    )
+def _in_row_order(columns: Columns) -> Columns:
+    if len(columns) < 2 or bool(np.all(columns.row[1:] > columns.row[:-1])):
+        return columns
+    _, first = np.unique(columns.row, return_index=True)
+    return columns.take(first)

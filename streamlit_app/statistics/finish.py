@@ -143,4 +143,4 @@ def _weights(draw: np.random.Generator, futures: int, n: int) -> Array:
 def _bandwidth(every: Array) -> float:
     """How far, as a factor's logarithm, a draw may lie from the one of the past that it follows (Silverman's rule)."""
     logs = np.log(np.maximum(every, 60.0))
-    return 0.9 * float(np.std(logs)) * len(every) ** -0.2
+    return float(0.9 * np.std(logs) * len(every) ** -0.2)

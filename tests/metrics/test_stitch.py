@@ -12,7 +12,7 @@ from batonpass.core.lineage import Leg, Role, legs
 from batonpass.core.metrics.downsample import envelope
 from batonpass.core.metrics.resume_check import check_resumes
 from batonpass.core.metrics.row import Row
-from batonpass.core.metrics.smoothing import smooth
+from batonpass.core.metrics.smoothing import smooth, smooth_at
 from batonpass.core.metrics.stitch import Series, stitch
 from batonpass.core.metrics.table import MetricTable
 
@@ -78,7 +78,7 @@ def test_a_session_that_went_back_without_a_record_still_draws_each_step_once():
     series = stitch([Leg("a", Role.TRUNK, None)], {"a": MetricTable.from_rows(rows)})["x"]
     assert series.live.row.tolist() == [0, 7, 8]
     assert series.ghosts.row.tolist() == [1, 2, 3, 4, 5, 6]
-    assert series.piece.tolist() == [0, 1, 1, 1, 2, 2, 2, 0, 0]
+    assert series.piece.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
 def test_several_values_of_one_step_are_all_kept_and_are_no_going_back():
@@ -194,8 +194,28 @@ def test_smoothing_equals_the_definition_computed_one_by_one(values, weight):
     np.testing.assert_allclose(found, slow_average(values, weight), rtol=1e-9, atol=1e-6)
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.floats(-1e6, 1e6) | st.sampled_from([np.nan, np.inf])), max_size=120),
+    st.sampled_from([0.0, 0.1, 0.6, 0.95]),
+    st.randoms(use_true_random=False),
+)
+@settings(deadline=None)
+def test_smoothing_at_some_rows_equals_smoothing_all_of_them(points, weight, draw):
+    points.sort(key=lambda p: p[0])
+    series = curve(range(len(points)), [v for _, v in points], [p for p, _ in points])
+    rows = np.array(sorted(draw.sample(range(len(points)), draw.randint(0, len(points)))), np.intp)
+    np.testing.assert_allclose(smooth_at(series, weight, rows), smooth(series, weight)[rows], rtol=1e-9, atol=1e-6)
+
+
+def test_smoothing_few_of_many_rows_reads_only_what_can_be_seen():
+    values = np.sin(np.arange(20_000)) + 2
+    series = curve(range(20_000), values.tolist())
+    rows = np.array([0, 3, 400, 19_999])
+    np.testing.assert_allclose(smooth_at(series, 0.9, rows), smooth(series, 0.9)[rows], rtol=1e-12)
+
+
 def test_smoothing_never_crosses_from_one_piece_into_another():
-    found = smooth(curve([1, 2, 3, 4, 2, 3], [0.0, 0.0, 9.0, 9.0, 0.0, 0.0], [0, 0, 1, 1, 0, 0]), 0.9)
+    found = smooth(curve([1, 2, 3, 4, 2, 3], [0.0, 0.0, 9.0, 9.0, 0.0, 0.0], [0, 0, 1, 1, 2, 2]), 0.9)
     assert found.tolist() == pytest.approx([0.0, 0.0, 9.0, 9.0, 0.0, 0.0])
     with pytest.raises(ValueError, match="below 1"):
         smooth(curve([1], [1.0]), 1.0)
