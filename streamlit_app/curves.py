@@ -16,7 +16,7 @@ from batonpass.core.metrics.segments import read_segment
 from batonpass.core.metrics.smoothing import smooth_at
 from batonpass.core.metrics.stitch import Series, stitch
 from batonpass.core.metrics.table import MetricTable, join_tables
-from batonpass.core.metrics.tail import decode_tail
+from batonpass.core.metrics.tail import read_tail
 from batonpass.core.model import Segment, Session
 from batonpass.streamlit_app.overview import RunStory
 
@@ -147,7 +147,7 @@ def _read_table(session: Session, fetch: Callable[[Segment], bytes], broken: lis
         except BatonpassError as error:
             broken.append(f"metrics of session {session.id}: {error.message}")
     try:
-        tables.append(MetricTable.from_rows(decode_tail(session.tail)))
+        tables.append(read_tail(session.tail))
     except BatonpassError as error:
         broken.append(f"newest metrics of session {session.id}: {error.message}")
     return join_tables(tables)

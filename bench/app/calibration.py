@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tables import render
 
 from batonpass.core.usage import Ending, Stay
-from batonpass.streamlit_app.statistics.finish import simulate_finish
-from batonpass.streamlit_app.statistics.history import History, Turn
-from batonpass.streamlit_app.statistics.survival import survival
+from batonpass.streamlit_app.estimates.finish import simulate_finish
+from batonpass.streamlit_app.estimates.history import History, Turn
+from batonpass.streamlit_app.estimates.survival import survival
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HOURS = (0.5, 1.0, 2.0, 4.0, 8.0)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from batonpass.core.errors import FormatError
 from batonpass.core.metrics.row import Row, check_row, to_float, to_number_or_word
 from batonpass.core.model import MetricTail, Segment
+
+if TYPE_CHECKING:
+    from batonpass.core.metrics.table import MetricTable
 
 SEAL_BYTES = 1_000_000
 """A tail this large (as JSON) is sealed."""
@@ -31,9 +35,33 @@ def decode_tail(tail: MetricTail) -> list[Row]:
     try:
         return [_unpack(tail.names, packed) for packed in tail.rows]
     except (ValueError, TypeError, IndexError) as error:
-        raise FormatError(
-            f"the metric tail of a session is damaged: {error!s:.200}", hint="the sealed segments can still be read"
-        ) from error
+        raise _damaged(error) from error
+
+
+def read_tail(tail: MetricTail) -> MetricTable:
+    """The rows of a tail as a table of NumPy columns. FormatError as in `decode_tail`."""
+    import numpy as np  # noqa: PLC0415  # only readers need it
+
+    from batonpass.core.metrics.table import Columns, MetricTable  # noqa: PLC0415
+
+    try:
+        row, step, epoch, time, name, value = zip(*tail.rows, strict=True) if tail.rows else ((),) * 6
+        numbers = [v if type(v) is float else to_float(v) for v in value]
+        with np.errstate(over="ignore"):
+            columns = Columns(
+                np.array(row, np.int64),
+                np.array(step, np.int64),
+                np.array(epoch, np.float32),
+                np.array(time, np.float64),
+                np.array(numbers, np.float64),
+            )
+        index = np.array(name, np.int32)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise _damaged(error) from error
+    right = (columns.row >= 0) & np.isfinite(np.array(epoch, np.float64)) & np.isfinite(columns.time)
+    if not bool(np.all(right & (index >= 0) & (index < len(tail.names)))):
+        raise _damaged("a row that is none")
+    return MetricTable.from_long(tail.names, index, columns)
 
 
 def tail_size_bytes(rows: Iterable[Row]) -> int:
@@ -61,6 +89,12 @@ def first_tail_row(segments: Sequence[Segment], *, proves_arrival: bool) -> int:
 def seal_is_due(unsealed_bytes: int, oldest_age_s: float) -> bool:
     """Whether to seal now: `unsealed_bytes` as `tail_size_bytes` of the unsealed rows, and the age of the oldest of them."""
     return unsealed_bytes > 0 and (unsealed_bytes >= SEAL_BYTES or oldest_age_s >= SEAL_AGE_S)
+
+
+def _damaged(why: object) -> FormatError:
+    return FormatError(
+        f"the metric tail of a session is damaged: {why!s:.200}", hint="the sealed segments can still be read"
+    )
 
 
 def _unpack(names: Sequence[str], packed: tuple[int, int, float, float, int, float | str]) -> Row:

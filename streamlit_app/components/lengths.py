@@ -10,7 +10,7 @@ import streamlit as st
 from batonpass.core.usage import AccountUse, Ending, Stay
 from batonpass.streamlit_app.components.gpus import NO_GPU, short_name
 from batonpass.streamlit_app.components.page import Page
-from batonpass.streamlit_app.statistics.survival import ENOUGH_STAYS, Array, Survival, survival
+from batonpass.streamlit_app.estimates.survival import ENOUGH_STAYS, Array, Survival, survival
 from batonpass.streamlit_app.wording import duration, local, plural
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from batonpass.streamlit_app.components.page import Page
+from batonpass.streamlit_app.estimates.forecast import Forecast, forecast
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.standing import RunStanding
-from batonpass.streamlit_app.statistics.forecast import Forecast, forecast
 from batonpass.streamlit_app.wording import ago, count, duration, local, plural
 
 

@@ -10,8 +10,8 @@ import streamlit as st
 from batonpass.streamlit_app.components.gpus import gpu_name
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import plain
+from batonpass.streamlit_app.estimates.pace import speed
 from batonpass.streamlit_app.overview import RunStory
-from batonpass.streamlit_app.statistics.pace import speed
 
 
 def speeds_of_run(run: RunStory) -> list[tuple[str, float, int]]:

@@ -110,6 +110,13 @@ def test_a_planted_import_is_found_with_its_file(path, source, said):
     assert said in "\n".join(violations(path, source))
 
 
+def test_nothing_beside_the_apps_entry_hides_a_library():
+    """`streamlit run` puts the folder of its script first on the import path: a module called `statistics` there would be everybody's."""
+    known = sys.stdlib_module_names | {name for name in HOMES if "." not in name}
+    beside = {path.stem for path in (CHECKOUT / "streamlit_app").iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert not beside & known
+
+
 def test_core_uses_no_network_module_of_the_standard_library():
     network = {"socket", "ssl", "http", "urllib", "smtplib", "ftplib", "asyncio", "socketserver", "xmlrpc"}
     found = [

@@ -4,6 +4,7 @@ import io
 import math
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -22,6 +23,7 @@ from batonpass.core.metrics.tail import (
     encode_tail,
     first_tail_row,
     first_unsealed_row,
+    read_tail,
     seal_is_due,
     tail_size_bytes,
 )
@@ -53,6 +55,13 @@ def test_rows_survive_a_segment(rows):
 def test_rows_survive_the_tail_and_its_json(rows):
     tail = decode(MetricTail, encode(encode_tail(rows)))
     assert same(decode_tail(tail), rows)
+    table, wanted = read_tail(tail), MetricTable.from_rows(rows)
+    assert list(table.columns) == list(wanted.columns)
+    for name, columns in table.columns.items():
+        assert all(
+            np.array_equal(a, b, equal_nan=True)
+            for a, b in zip(columns.arrays, wanted.columns[name].arrays, strict=True)
+        )
 
 
 def test_values_without_a_json_number_are_words_in_the_tail():
@@ -162,8 +171,9 @@ def test_a_segment_that_claims_to_be_huge_is_refused_unread(monkeypatch):
     ],
 )
 def test_a_hostile_tail_is_a_format_error(row):
-    with pytest.raises(FormatError):
-        decode_tail(MetricTail(("a",), (row,)))
+    for read in (decode_tail, read_tail):
+        with pytest.raises(FormatError):
+            read(MetricTail(("a",), (row,)))
 
 
 def segment(first, end):

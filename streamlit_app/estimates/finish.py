@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from batonpass.streamlit_app.statistics.history import History
+from batonpass.streamlit_app.estimates.history import History
 
 Array = NDArray[np.float64]
 FUTURES = 2000

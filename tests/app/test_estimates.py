@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batonpass.core.usage import Ending, Stay
+from batonpass.streamlit_app.estimates.finish import ENOUGH_TURNS, simulate_finish
+from batonpass.streamlit_app.estimates.forecast import forecast
+from batonpass.streamlit_app.estimates.history import History, Turn, read_history
+from batonpass.streamlit_app.estimates.survival import survival
 from batonpass.streamlit_app.overview import read_overview
 from batonpass.streamlit_app.standing import read_standing
-from batonpass.streamlit_app.statistics.finish import ENOUGH_TURNS, simulate_finish
-from batonpass.streamlit_app.statistics.forecast import forecast
-from batonpass.streamlit_app.statistics.history import History, Turn, read_history
-from batonpass.streamlit_app.statistics.survival import survival
 from batonpass.sync.stores import open_store
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
+from batonpass.streamlit_app.estimates.finish import Finish, simulate_finish
+from batonpass.streamlit_app.estimates.history import read_history
+from batonpass.streamlit_app.estimates.pace import speed
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.standing import RunStanding
-from batonpass.streamlit_app.statistics.finish import Finish, simulate_finish
-from batonpass.streamlit_app.statistics.history import read_history
-from batonpass.streamlit_app.statistics.pace import speed
 
 
 @dataclass(frozen=True, slots=True)
