@@ -104,9 +104,8 @@ def test_two_tabs_on_one_store_stand_beside_each_other(app: AppMaker, tmp_path: 
     store = write_files(tmp_path / "store", sample_bytes)
     tabs = [app(store, page=page, run="1a5e0000") for page in ("run", "run", "morning")]
     shutil.rmtree(next((store / "runs").glob("digits*")))
-    for at in tabs:
-        at = next(b for b in at.button if b.label == "Read again").click().run()
-        check_tree(at)
+    for tab in tabs:
+        check_tree(next(b for b in tab.button if b.label == "Read again").click().run())
     assert "digits" not in words(tabs[2])
 
 
