@@ -15,6 +15,8 @@ def arrived_keys(receipts: Iterable[Receipt], sessions: Iterable[Session]) -> fr
     """Keys of the manifests that a receipt proves: the very manifest that its session lists, by sha256."""
     entries = [entry for receipt in receipts for entry in receipt.entries]
     proven = {(entry.key, entry.manifest_sha256) for entry in entries if entry.method in set(Method)}
+    if not proven:
+        return frozenset()
     listed = {(listing.key, listing.manifest_sha256) for session in sessions for listing in session.checkpoints}
     return frozenset(key for key, _ in proven & listed)
 

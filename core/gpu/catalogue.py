@@ -9,7 +9,7 @@ import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 _GIB = 2**30
@@ -84,10 +84,18 @@ def match_gpu(
     The memory tells cards of one name apart (A100 40 GB and 80 GB, V100 16 GB and 32 GB). None when nothing fits, when several
     fit equally well, and for a slice of a card (MIG), which is not the card.
     """
+    return _match_known(name, memory_bytes) if among is None else _match(name, memory_bytes, among)
+
+
+@lru_cache(maxsize=4096)
+def _match_known(name: str, memory_bytes: int) -> CatalogueEntry | None:
+    """A page asks for thousands of sessions, and they have few kinds of card."""
+    return _match(name, memory_bytes, catalogue())
+
+
+def _match(name: str, memory_bytes: int, among: Iterable[CatalogueEntry]) -> CatalogueEntry | None:
     wanted = _plain(name)
-    named = [
-        e for e in (catalogue() if among is None else among) if wanted in {_plain(n) for n in (e.name, *e.aliases)}
-    ]
+    named = [e for e in among if wanted in {_plain(n) for n in (e.name, *e.aliases)}]
     if memory_bytes <= 0:
         return named[0] if len(named) == 1 else None
     low, high = _REPORTED_SHARE

@@ -11,6 +11,7 @@ from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.standing import RunStanding
 from batonpass.streamlit_app.wording import count, local, number, size
 
+MOST_CHECKPOINTS = 500
 DURABLE, HANDED_OVER = "✔ durable", "◐ handed over, not proven"
 
 
@@ -40,8 +41,10 @@ def show_checkpoints(page: Page, run: RunStory, standing: RunStanding) -> None:
             "Missing": plain("; ".join(c.missing), limit=120),
             "Metrics then": ", ".join(f"{plain(k, limit=24)} {number(v)}" for k, v in list(c.metrics.items())[:4]),
         }
-        for s, c in found
+        for s, c in found[:MOST_CHECKPOINTS]
     ]
+    if len(found) > MOST_CHECKPOINTS:
+        st.caption(f"The newest {count(MOST_CHECKPOINTS)} of {count(len(found))} checkpoints.")
     st.dataframe(rows, hide_index=True, alt=f"{len(rows)} checkpoints of {plain(run.name, limit=60)}, newest first")
     st.caption(
         "Durable: the store's own answer, or another reader's receipt, equals the manifest, byte for byte. Handed over: written to a mounted Drive, "

@@ -57,10 +57,13 @@ def open_page(title: str) -> Page | None:
     repository = repository_of(current_choice())
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.title(title, anchor=False, width="content")
-        if repository is None:
-            return None
-        view = repository.view()
-        _pulse(repository, view.overview.fingerprint if view.overview else None, has_problem=view.problem is not None)
+        if repository is not None:
+            view = repository.view()
+            known = view.overview.fingerprint if view.overview else None
+            _pulse(repository, known, has_problem=view.problem is not None)
+    if repository is None:
+        _say_no_store()
+        return None
     if view.problem is not None and view.overview is not None:
         st.warning(
             f"The store does not answer right now, so this is the story as of **{ago(view.age_s)}**. "
@@ -74,6 +77,14 @@ def open_page(title: str) -> Page | None:
         st.page_link("views/settings.py", label="Look at the settings", icon=":material/settings:")
         return None
     return Page(repository, view.overview, view.age_s, reader_zone())
+
+
+def _say_no_store() -> None:
+    """Where a page would be blank otherwise; the Morning page has the first steps below this line."""
+    st.markdown("No store is chosen yet: a folder, or a Google Drive, where the runs are kept.")
+    with st.container(horizontal=True):
+        st.page_link("views/morning.py", label="To the first steps", icon=":material/wb_twilight:")
+        st.page_link("views/settings.py", label="To the settings", icon=":material/settings:")
 
 
 def say_broken(broken: Iterable[str]) -> None:

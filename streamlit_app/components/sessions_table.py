@@ -13,6 +13,7 @@ from batonpass.streamlit_app.components.text import plain
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.wording import count, duration, local
 
+MOST_SESSIONS = 500
 _SILENT = (Word.LIVE, Word.QUIET, Word.LOST)
 _ROLES = {Role.TRUNK: "counts", Role.SUPERSEDED: "run again", Role.BRANCH: "branch"}
 
@@ -20,8 +21,11 @@ _ROLES = {Role.TRUNK: "counts", Role.SUPERSEDED: "run again", Role.BRANCH: "bran
 def show_sessions(page: Page, run: RunStory) -> None:
     """A table, oldest first."""
     rows = []
-    for number, leg in enumerate(legs(run.files.head, [s.session for s in run.files.sessions]), start=1):
-        found = run.files.session(leg.session)
+    arrived = run.files.arrived
+    files = {s.session.id: s for s in run.files.sessions}
+    the_legs = legs(run.files.head, [s.session for s in run.files.sessions])
+    for number, leg in list(enumerate(the_legs, start=1))[-MOST_SESSIONS:]:
+        found = files.get(leg.session)
         if found is None:
             continue
         s = found.session
@@ -39,15 +43,15 @@ def show_sessions(page: Page, run: RunStory) -> None:
                 "Proof": plain(proof_words(s.resumed_from, s.resume_proof), limit=200)
                 if s.resumed_from and s.resumed_from.label
                 else "",
-                "How it stands": _stands(
-                    session_state(s, age_s, mount=page.mount, arrived=run.files.arrived).word, leg
-                ),
+                "How it stands": _stands(session_state(s, age_s, mount=page.mount, arrived=arrived).word, leg),
                 "Ended with": plain(s.end.detail, limit=120) if s.end else "",
             }
         )
     if not rows:
         st.caption("No session could be read.")
         return
+    if len(the_legs) > MOST_SESSIONS:
+        st.caption(f"The last {count(MOST_SESSIONS)} of {count(len(the_legs))} sessions.")
     st.dataframe(rows, hide_index=True, alt=f"{len(rows)} sessions of {plain(run.name, limit=60)}")
 
 

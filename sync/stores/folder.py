@@ -234,6 +234,7 @@ class FolderStore:
             not_there = is_missing(error) or isinstance(error, IsADirectoryError)
             if not_there:
                 self._require_root(op, key)
+                self._require_folder(op, key)
             if not not_there or op == "put":
                 raise store_error(error, op=op, key=key, place=str(self._root)) from error
             raise NotFoundError(f"{key} is not in {self._root}", op=op, key=key) from error
@@ -257,6 +258,13 @@ class FolderStore:
                 key=key,
                 hint="reconnect the disk or mount the Drive again",
             ) from error
+
+    def _require_folder(self, op: str, key: str) -> None:
+        """A file in the root's place holds nothing, and is no empty store either."""
+        if self._root.is_file():
+            raise StoreUnreachableError(
+                f"{self._root} is a file, not a folder", op=op, key=key, hint="name the folder where the runs are kept"
+            )
 
     def _require_version(self, key: str, path: Path, expect: str | None) -> None:
         if expect is None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -14,6 +15,8 @@ from streamlit.testing.v1 import AppTest
 
 from batonpass.core import naming
 from batonpass.streamlit_app.sample import write_sample
+
+from .live_app import LOOKS, browser
 
 PAGES = ("morning", "run", "machines", "accounts", "resume", "settings")
 HOSTILE = "<img src=x onerror=alert(1)> **bold** [link](http://evil.example) :red[x] $x^2$ `c` www.evil.example \x1b[31m\u202e| \" ' {b}"
@@ -136,6 +139,37 @@ def app(monkeypatch: pytest.MonkeyPatch) -> AppMaker:
         return at
 
     return make
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """One browser for all tests of a process."""
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def open_tab(chromium: Any) -> Iterator[Callable[..., Any]]:
+    """Opens a tab in a look; tabs of one look share a fresh profile, so that the scripts are loaded once."""
+    contexts: dict[str, Any] = {}
+
+    def make(look: str = "light") -> Any:
+        if look not in contexts:
+            scheme, width, height, scale = LOOKS[look]
+            contexts[look] = chromium.new_context(
+                color_scheme=scheme,
+                viewport={"width": width, "height": height},
+                device_scale_factor=scale,
+                timezone_id="Asia/Tokyo",
+                permissions=["clipboard-read", "clipboard-write"],
+            )
+        for old in contexts[look].pages:
+            old.close()
+        return contexts[look].new_page()
+
+    yield make
+    for context in contexts.values():
+        context.close()
 
 
 def words(at: AppTest) -> str:

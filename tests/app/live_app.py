@@ -14,10 +14,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 APP = CHECKOUT / "streamlit_app" / "app.py"
 PAGES = ("", "run", "machines", "accounts", "resume", "settings")
 """As they stand in the address; the first page has none."""
+LOOKS = {
+    "light": ("light", 1280, 900, 1),
+    "dark": ("dark", 1280, 900, 1),
+    "phone": ("light", 390, 844, 1),
+    "dark phone": ("dark", 390, 844, 1),
+    "zoomed": ("light", 640, 450, 2),
+}
+"""Colours, width and height in CSS pixels, and device pixels in each. Twice as large is half as wide: a window of 1280 at 200 %."""
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -34,6 +44,16 @@ def find_chromium() -> str | None:
     """The browser of this machine, or None."""
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
     return next((path for name in names if (path := shutil.which(name))), None)
+
+
+REQUIRED = os.environ.get("BATONPASS_REQUIRE_BROWSER") == "1"
+in_browser = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        find_chromium() is None and not REQUIRED, reason="not run: there is no Chromium on this machine"
+    ),
+]
+"""The marks of every module that drives a browser."""
 
 
 @contextmanager

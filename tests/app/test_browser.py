@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,22 +13,10 @@ import pytest
 from batonpass.streamlit_app.sample import write_sample
 
 from .conftest import HOSTILE, edit, write_files
-from .live_app import PAGES, browser, find_chromium, serve, settle
+from .live_app import PAGES, in_browser, serve, settle
 
-REQUIRED = os.environ.get("BATONPASS_REQUIRE_BROWSER") == "1"
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        find_chromium() is None and not REQUIRED, reason="not run: there is no Chromium on this machine"
-    ),
-]
-LOOKS = {"light": ("light", 1280, 900), "dark": ("dark", 1280, 900), "phone": ("light", 390, 844)}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as found:
-        yield found
+pytestmark = in_browser
+PICTURED = ("light", "dark", "phone")
 
 
 @pytest.fixture(scope="module")
@@ -49,29 +36,6 @@ def address(user_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield found
 
 
-@pytest.fixture(scope="module")
-def open_tab(chromium: Any) -> Iterator[Any]:
-    """Opens a tab in a look; tabs of one look share a fresh profile, so that the scripts are loaded once."""
-    contexts: dict[str, Any] = {}
-
-    def make(look: str = "light") -> Any:
-        if look not in contexts:
-            scheme, width, height = LOOKS[look]
-            contexts[look] = chromium.new_context(
-                color_scheme=scheme,
-                viewport={"width": width, "height": height},
-                timezone_id="Asia/Tokyo",
-                permissions=["clipboard-read", "clipboard-write"],
-            )
-        for old in contexts[look].pages:
-            old.close()
-        return contexts[look].new_page()
-
-    yield make
-    for context in contexts.values():
-        context.close()
-
-
 def check_whole(page: Any) -> None:
     """No traceback, nothing wider than the window, something to read."""
     assert page.locator('[data-testid="stException"]').count() == 0
@@ -85,7 +49,7 @@ def check_whole(page: Any) -> None:
     assert len(page.locator('[data-testid="stMain"]').inner_text()) > 100
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", PICTURED)
 def test_every_page_is_whole_and_never_scrolls_sideways(address: str, open_tab: Any, look: str) -> None:
     page = open_tab(look)
     for name in PAGES:
