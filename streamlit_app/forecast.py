@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from batonpass.streamlit_app.components.speed_table import ENOUGH_S, ENOUGH_STEPS
+from batonpass.core.gpu.speed import ENOUGH_S, ENOUGH_STEPS
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.standing import RunStanding
 
