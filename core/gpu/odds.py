@@ -45,7 +45,10 @@ def shares(draws: Iterable[tuple[str, str]]) -> Mapping[str, tuple[Share, ...]]:
     found: dict[str, Counter[str]] = {}
     for place, name in draws:
         found.setdefault(place, Counter())[name] += 1
-    return {place: tuple(_shares_of(counts)) for place, counts in sorted(found.items())}
+    return {
+        place: tuple(_shares_of(counts))
+        for place, counts in sorted(found.items(), key=lambda pair: (pair[0].casefold(), pair[0]))
+    }
 
 
 def _shares_of(counts: Counter[str]) -> Iterable[Share]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import streamlit as st
 
@@ -21,7 +21,7 @@ def show_ratio(found: Sequence[Speed]) -> None:
     st.subheader("Two cards compared", anchor=False)
     entries = {e.name: e for e in catalogue() if e.is_cuda}
     names = [*(s.gpu for s in reversed(found)), *(n for n in entries if all(s.gpu != n for s in found))]
-    first, second = (found[-1].gpu, found[0].gpu) if len(found) > 1 else _FIRST_PAIR
+    first, second = first_pair([s.gpu for s in found], entries)
     left, right = st.columns(2)
     key = hash(tuple(names))
     card = left.selectbox("This card", names, index=names.index(first), key=f"card-{key}")
@@ -37,6 +37,14 @@ def show_ratio(found: Sequence[Speed]) -> None:
             "three times (ResNet-50, NVIDIA's own examples: 2.8 with mixed precision, 3.0 in fp32). More is possible where memory, "
             "the processor or heat held the T4 back, and then your own figures show it."
         )
+
+
+def first_pair(measured: Sequence[str], known: Container[str]) -> tuple[str, str]:
+    """What stands there first: the fastest card against the slowest, of those that the makers' figures are known for where two are."""
+    for names in ([name for name in measured if name in known], list(measured)):
+        if len(names) > 1:
+            return names[-1], names[0]
+    return _FIRST_PAIR
 
 
 def ratio_rows(

@@ -47,7 +47,7 @@ def memory_gib(session: Session, index: int) -> float | None:
 def _range(session: Session, curve: Curve) -> dict[str, Any]:
     """Utilisation from 0 to 100, memory from 0 to the size of the largest card: a share is seen without reading numbers."""
     if curve is UTILISATION:
-        return {"min": 0, "max": 100}
+        return {"min": 0, "max": 100, "interval": 25}
     sizes = [size for i in range(min(len(session.gpus), 64)) if (size := memory_gib(session, i)) is not None]
     used = [curve.read(s) or 0.0 for s in session.gpu_samples]
     if curve is MEMORY and sizes and max(used, default=0.0) <= max(sizes):

@@ -12,6 +12,7 @@ from batonpass.streamlit_app.components.gpu_chart import drawn_curves, gpu_optio
 from batonpass.streamlit_app.components.gpu_words import summary_rows, summary_words, worth_a_look
 from batonpass.streamlit_app.components.gpus import gpu_name, place
 from batonpass.streamlit_app.components.page import Page
+from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.wording import local, plural
 
 
@@ -37,6 +38,7 @@ def show_readings(page: Page, sessions: Sequence[Session], names: Mapping[str, s
     option, height = gpu_option(session, page.zone)
     said = summary_words(session)
     st.echarts_chart(option, height=height, alt=f"Readings of the {gpu_name(session)}: {said}", key="readings")
+    st.markdown(escaped(f"{said[:1].upper()}{said[1:]}.", limit=1000))
     for sentence in worth_a_look(session):
         st.info(sentence, icon=":material/lightbulb:")
     st.dataframe(summary_rows(session), hide_index=True, alt=f"Mean and peak of each GPU: {said}")

@@ -74,6 +74,7 @@ def _mark(value: float, row: int, colour: str, name: str = "") -> dict[str, Any]
 
 
 def _rows(names: Sequence[str], unit: str) -> dict[str, Any]:
+    two_lines = any("\n" in name for name in names)
     return {
         "animation": False,
         "grid": {"left": 8, "right": 24, "top": 22, "bottom": 26, "containLabel": True},
@@ -89,8 +90,10 @@ def _rows(names: Sequence[str], unit: str) -> dict[str, Any]:
         "yAxis": {
             "type": "category",
             "data": list(names),
+            "inverse": True,
             "axisTick": {"show": False},
-            "axisLabel": {"width": 150, "overflow": "truncate", "interval": 0},
+            "axisLabel": {"width": 150, "overflow": "truncate", "interval": 0}
+            | ({"lineHeight": 15} if two_lines else {}),
         },
     }
 

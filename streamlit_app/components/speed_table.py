@@ -42,7 +42,7 @@ def speed_rows(found: Sequence[Speed]) -> list[dict[str, object]]:
     return [
         {
             "GPU": s.gpu,
-            "n": s.n,
+            "n": f"{s.n:,}",
             "Steps/s, median": f"{s.median:.3g}",
             "Lowest to highest": f"{s.values[0]:.3g} to {s.values[-1]:.3g}" if s.n > 1 else "one session",
             "1,000 steps take": duration(1000 / s.median) if s.median < 1000 else "under 1 s",

@@ -33,7 +33,7 @@ def show_surroundings(page: Page, sessions: Sequence[Session], names: Mapping[st
     before = left.selectbox(
         "Between",
         ids,
-        index=len(ids) - 1,
+        index=1,
         format_func=lambda i: session_label(page, known.get(i), names),
         key=f"a-{key}",
     )
@@ -46,11 +46,11 @@ def show_surroundings(page: Page, sessions: Sequence[Session], names: Mapping[st
 def change_rows(page: Page, sessions: Sequence[Session]) -> list[dict[str, str]]:
     """One row per change, newest session first; sessions that agree with the one they followed have none."""
     return [
-        {
-            "Session": f"{local(after.started_at, page.zone)}, {gpu_name(after)}, {provider_name(after)}",
-            "Followed": f"{local(before.started_at, page.zone)}, {gpu_name(before)}, {provider_name(before)}",
+        _cells(change)
+        | {
+            "In the session of": f"{local(after.started_at, page.zone)}, {gpu_name(after)}, {provider_name(after)}",
+            "which followed": f"{local(before.started_at, page.zone)}, {gpu_name(before)}, {provider_name(before)}",
         }
-        | _cells(change)
         for before, after, changes in reversed(drifts(sessions))
         for change in changes
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -25,6 +26,7 @@ def timeline_option(
     places = shown_places(sessions)
     drawn = [s for s in sessions if place(s) in places]
     gpus = sorted({gpu_name(s) for s in drawn})
+    edge = _right_edge(drawn, ends)
     return {
         "animation": False,
         "grid": {"left": 8, "right": 24, "top": 40, "bottom": 8, "containLabel": True},
@@ -42,7 +44,15 @@ def timeline_option(
             "axisLabel": {"width": 120, "overflow": "break", "interval": 0},
         },
         "dataZoom": [{"type": "inside", "xAxisIndex": [0], "filterMode": "none", "zoomOnMouseWheel": "ctrl"}],
-        "series": [_bars(gpu, [s for s in drawn if gpu_name(s) == gpu], ends, zone, names or {}) for gpu in gpus],
+        "series": [
+            _bars(
+                gpu,
+                [_Bar(s, ends[s.id], near_edge=s.started_at > edge) for s in drawn if gpu_name(s) == gpu],
+                zone,
+                names or {},
+            )
+            for gpu in gpus
+        ],
     }
 
 
@@ -57,16 +67,22 @@ def timeline_height(sessions: Sequence[Session]) -> int:
     return 90 + ROW_HEIGHT * max(1, len(shown_places(sessions)))
 
 
-def _bars(
-    gpu: str, sessions: Sequence[Session], ends: Mapping[str, datetime], zone: tzinfo, names: Mapping[str, str]
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    session: Session
+    end: datetime
+    near_edge: bool
+
+
+def _bars(gpu: str, bars: Sequence[_Bar], zone: tzinfo, names: Mapping[str, str]) -> dict[str, Any]:
     """Thick lines from start to end, broken between two sessions. The card's name stands at the start where there is room."""
     data: list[dict[str, Any]] = []
-    for s in sessions:
-        end = max(ends[s.id], s.started_at)
+    for bar in bars:
+        s, end = bar.session, max(bar.end, bar.session.started_at)
         told = f"{local(s.started_at, zone)}, {duration((end - s.started_at).total_seconds())}"
         told += f", {names[s.run_id]}" if s.run_id in names else ""
-        label = {"show": True, "position": "top", "align": "left", "formatter": gpu, "fontSize": 11}
+        align = "right" if bar.near_edge else "left"
+        label = {"show": True, "position": "top", "align": align, "formatter": gpu, "fontSize": 11}
         data += [
             {"value": [_wall(s.started_at, zone), place(s)], "name": told, "label": label},
             {"value": [_wall(end, zone), place(s)], "name": told},
@@ -85,6 +101,12 @@ def _bars(
         "showAllSymbol": True,
         "labelLayout": {"hideOverlap": True},
     }
+
+
+def _right_edge(sessions: Sequence[Session], ends: Mapping[str, datetime]) -> datetime:
+    """From here on a name that runs to the right would leave the chart."""
+    first, last = min(s.started_at for s in sessions), max(ends[s.id] for s in sessions)
+    return first + 0.85 * (last - first)
 
 
 def _wall(moment: datetime, zone: tzinfo) -> str:

@@ -21,8 +21,6 @@ from batonpass.core.usage import Ending, Stay
 from batonpass.streamlit_app.components.lengths import survival
 from batonpass.streamlit_app.components.pet import mood
 from batonpass.streamlit_app.components.pet_drawing import COATS, Mood, draw
-from batonpass.streamlit_app.components.speed_table import speeds_of_run
-from batonpass.streamlit_app.components.timeline_chart import timeline_option
 from batonpass.streamlit_app.curves import Axis, RunCurves
 from batonpass.streamlit_app.curves import draw as draw_line
 from batonpass.streamlit_app.forecast import forecast
@@ -134,15 +132,6 @@ def test_a_forecast_says_how_many_sessions_it_rests_on_and_names_a_day_only_from
     assert forecast(done, read_standing(done, overview.read_at), overview.read_at) is None
 
 
-def test_speeds_are_compared_inside_one_run_slowest_first(store) -> None:
-    overview = read_overview(open_store(str(store)))
-    cats = next(r for r in overview.runs if r.name == "cats-v2")
-    speeds = speeds_of_run(cats)
-    assert [gpu for gpu, _, _ in speeds][-1] == "L4"
-    assert [s for _, s, _ in speeds] == sorted(s for _, s, _ in speeds)
-    assert {gpu: n for gpu, _, n in speeds}["T4"] == 4
-
-
 def test_looking_again_soon_is_the_same_visit() -> None:
     first = Visit(NOW, steps={"a": 1})
     again = first.next(NOW + NEW_VISIT_AFTER / 2, {"a": 5})
@@ -163,14 +152,3 @@ def test_no_number_is_too_strange_to_be_said(value) -> None:
 
 def test_times_are_said_in_the_readers_own_zone() -> None:
     assert local(NOW, ZoneInfo("Asia/Tokyo")) == "Mon 23 Nov, 17:00"
-
-
-def test_the_timeline_draws_one_bar_per_session_and_nothing_between_two(store) -> None:
-    overview = read_overview(open_store(str(store)))
-    sessions = [s.session for r in overview.runs for s in r.files.sessions]
-    option = timeline_option(sessions, {s.id: s.heartbeat_at for s in sessions}, ZoneInfo("UTC"))
-    assert len(option["series"]) == len(sessions)
-    for bar in option["series"]:
-        (start, where), (end, same) = bar["data"]
-        assert start < end
-        assert where == same
