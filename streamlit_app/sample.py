@@ -33,7 +33,7 @@ from batonpass.core.model import (
     Segment,
     Session,
 )
-from batonpass.streamlit_app.sample_story import ACCOUNTS, GPUS, RUNS, SampleLeg, SampleRun
+from batonpass.streamlit_app.sample_story import ACCOUNTS, GPUS, HOSTS, RUNS, VERSIONS, SampleLeg, SampleRun
 
 LOG_EVERY = 20
 VALIDATE_EVERY = 1000
@@ -111,7 +111,7 @@ class _RunWriter:
             run_id=self.run_id,
             term=len(before) + 1,
             account=leg.account,
-            host=Host(leg.provider, f"machine-{session_id}", f"{1000 + len(before)}-1"),
+            host=Host(leg.provider, f"machine-{session_id}", f"{1000 + len(before)}-1", *HOSTS[leg.provider]),
             started_at=began,
             heartbeat_at=ended,
             alive=leg.end is None,
@@ -122,7 +122,7 @@ class _RunWriter:
             steps_done=leg.last_step - leg.first_step,
             gpus=(self._gpu(leg),),
             gpu_samples=tuple(self._gpu_samples(leg, began, ended)),
-            versions={"python": "3.13.5", "torch": "2.11.0", "batonpass": "0.1.0"},
+            versions={**VERSIONS[leg.provider], "batonpass": "0.1.0"},
             resumed_from=_resume(source) if source else None,
             end=End(leg.end, ended, leg.detail) if leg.end else None,
             rows=len(rows),

@@ -68,6 +68,18 @@ GPUS = {
     "RTX 3060": SampleGpu("NVIDIA GeForce RTX 3060", 12 * GIB, "8.6", 152),
 }
 
+HOSTS = {
+    "colab": ("Linux x86_64", 2, 13 * GIB, 71 * GIB),
+    "kaggle": ("Linux x86_64", 4, 31 * GIB, 58 * GIB),
+    "other": ("Linux x86_64", 12, 32 * GIB, 410 * GIB),
+}
+"""Provider -> system, CPU cores, RAM and free disk in bytes."""
+VERSIONS = {
+    "colab": {"python": "3.13.5", "torch": "2.11.0+cu128", "cuda": "12.8", "numpy": "2.3.2"},
+    "kaggle": {"python": "3.12.11", "torch": "2.10.0+cu126", "cuda": "12.6", "numpy": "2.2.6"},
+    "other": {"python": "3.13.5", "torch": "2.11.0+cu128", "cuda": "12.8", "numpy": "2.3.2"},
+}
+
 RUNS = (
     SampleRun(
         "cats-v2",

@@ -12,6 +12,7 @@ from typing import Any
 
 from batonpass.core import naming
 from batonpass.core.errors import BatonpassError, HeldElsewhereError
+from batonpass.core.gpu.readings import thinned
 from batonpass.core.model import End, EndKind, GpuSample, Manifest
 from batonpass.sync.arrivals import Arrivals
 from batonpass.sync.gpu import sample_gpus
@@ -31,7 +32,6 @@ from batonpass.sync.session_status import SessionStatus
 PRUNE_EVERY_S = 60.0
 LAST_WORDS_S = 10.0
 """How long at least a closing session may take to say that it ended."""
-_SAMPLES = 240
 
 
 class ActiveSession:
@@ -201,8 +201,7 @@ class ActiveSession:
             release(self.joined.store, self.joined.folder, self.joined.session)
 
     def _samples_so_far(self) -> dict[str, Any]:
-        samples = (*self._samples, *sample_gpus())
-        self._samples = samples[::2] if len(samples) > _SAMPLES else samples
+        self._samples = thinned((*self._samples, *sample_gpus()))
         return {"gpu_samples": self._samples}
 
     def _look_around(self) -> None:

@@ -26,6 +26,23 @@ SALT_FILE = "machine-salt"
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
+LIBRARIES = (
+    *(
+        "torchvision",
+        "torchaudio",
+        "transformers",
+        "accelerate",
+        "datasets",
+        "peft",
+        "timm",
+        "diffusers",
+        "bitsandbytes",
+    ),
+    *("lightning", "pytorch_lightning", "keras", "tensorflow", "jax", "triton", "flash_attn"),
+)
+"""Noted where the training process has loaded them: what has changed between two sessions may stand here."""
+
+
 def where_am_i() -> str:
     """The id of the provider this process runs at (see `batonpass.core.providers`)."""
     return find_provider(os.environ, os.path.exists, sys.modules)
@@ -80,6 +97,9 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             if version := getattr(sys.modules.get(package), "__version__", None):
                 found[package] = str(version)
+    for package in LIBRARIES:
+        if isinstance(version := getattr(sys.modules.get(package), "__version__", None), str):
+            found[package] = version
     torch = sys.modules.get("torch")
     if torch is not None and getattr(torch.version, "cuda", None):
         found["cuda"] = str(torch.version.cuda)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 
 from batonpass.core.gpu.catalogue import CatalogueEntry, match_gpu
 from batonpass.core.model import Session
@@ -26,7 +27,7 @@ _NONE = "#8b9194"
 
 def gpu_entry(session: Session) -> CatalogueEntry | None:
     """What the catalogue says of the session's first GPU."""
-    return match_gpu(session.gpus[0].name, session.gpus[0].memory_bytes) if session.gpus else None
+    return _entry(session.gpus[0].name, session.gpus[0].memory_bytes) if session.gpus else None
 
 
 def gpu_name(session: Session) -> str:
@@ -39,11 +40,17 @@ def gpu_name(session: Session) -> str:
 
 def short_name(name: str, memory_bytes: int = 0) -> str:
     """The catalogue's name of a card, or the driver's without its family names; plain text."""
-    entry = match_gpu(name, memory_bytes)
+    entry = _entry(name, memory_bytes)
     raw = plain(name, limit=40)
     for family in ("NVIDIA ", "GeForce ", "Tesla "):
         raw = raw.replace(family, "")
     return entry.name if entry else raw or "unnamed GPU"
+
+
+@lru_cache(maxsize=1024)
+def _entry(name: str, memory_bytes: int) -> CatalogueEntry | None:
+    """A log has thousands of sessions and a handful of cards."""
+    return match_gpu(name[:200], memory_bytes)
 
 
 def gpu_colour(name: str) -> str:

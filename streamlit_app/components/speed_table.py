@@ -2,48 +2,62 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from statistics import median
+from collections.abc import Sequence
 
 import streamlit as st
 
+from batonpass.core.gpu.speed import Speed, ratio, session_speed, speeds
 from batonpass.streamlit_app.components.gpus import gpu_name
-from batonpass.streamlit_app.components.page import Page
+from batonpass.streamlit_app.components.speed_chart import speed_option
 from batonpass.streamlit_app.components.text import plain
-from batonpass.streamlit_app.estimates.pace import speed
 from batonpass.streamlit_app.overview import RunStory
+from batonpass.streamlit_app.wording import duration, number, plural
 
 
-def speeds_of_run(run: RunStory) -> list[tuple[str, float, int]]:
-    """(GPU, median steps/s, sessions measured), slowest first."""
-    found: dict[str, list[float]] = defaultdict(list)
-    for s in run.files.sessions:
-        value = speed(s.session)
-        if value is not None:
-            found[gpu_name(s.session)].append(value)
-    return sorted(((gpu, median(values), len(values)) for gpu, values in found.items()), key=lambda row: row[1])
+def run_speeds(run: RunStory) -> tuple[Speed, ...]:
+    """Every card that this run was measured on, slowest median first."""
+    return speeds((gpu_name(s.session), session_speed(s.session)) for s in run.files.sessions)
 
 
-def show_speeds(page: Page) -> None:
-    """A table over all runs; the ratio is against the slowest card of the same run."""
-    st.subheader("Measured speed", anchor=False)
-    rows = []
-    for run in page.overview.runs:
-        speeds = speeds_of_run(run)
-        for gpu, value, n in speeds:
-            rows.append(
-                {
-                    "Run": plain(run.name, limit=40),
-                    "GPU": gpu,
-                    "Steps/s": f"{value:.3g}",
-                    "Ratio": f"{value / speeds[0][1]:.2f} x" if len(speeds) > 1 else "",
-                    "n": n,
-                }
-            )
-    if not rows:
-        st.caption("Nothing measured yet: a session has to train for some steps.")
+def show_speeds(run: RunStory, found: Sequence[Speed]) -> None:
+    """Chart and table of one run."""
+    if not found:
+        st.caption("Nothing measured in this run yet: a session has to train for some steps.")
         return
-    st.dataframe(rows, hide_index=True, alt="Median steps per second by run and GPU")
-    st.caption(
-        "Median over n sessions. The ratio is against the slowest card of the same run: two runs do different work."
+    option, height = speed_option(found)
+    said = ", ".join(f"{s.gpu} {number(s.median)} steps/s (n {s.n})" for s in found)
+    st.echarts_chart(
+        option, height=height, alt=f"Steps per second of {plain(run.name, limit=60)}: {said}", key="speeds"
     )
+    st.dataframe(speed_rows(found), hide_index=True, alt=f"Measured speed by GPU: {said}")
+    n = sum(s.n for s in found)
+    st.caption(
+        f"{plural(n, 'session')} measured; steps over the time inside the loop. The ratio is of medians against the slowest card, its "
+        "range between the most different sessions. Settings that you changed between sessions are in these figures too."
+    )
+
+
+def speed_rows(found: Sequence[Speed]) -> list[dict[str, object]]:
+    """A row per card. With one session there is no spread to give."""
+    return [
+        {
+            "GPU": s.gpu,
+            "n": f"{s.n:,}",
+            "Steps/s, median": f"{s.median:.3g}",
+            "Lowest to highest": f"{s.values[0]:.3g} to {s.values[-1]:.3g}" if s.n > 1 else "one session",
+            "1,000 steps take": duration(1000 / s.median) if s.median < 1000 else "under 1 s",
+            "Against the slowest": ratio_words(s, found[0]) if s is not found[0] else "",
+        }
+        for s in found
+    ]
+
+
+def ratio_words(fast: Speed, slow: Speed) -> str:
+    """As "2.10 x (1.90 to 2.40)"; without a range where each card has one session.
+
+    >>> ratio_words(Speed("L4", (3.0,)), Speed("T4", (1.5,)))
+    '2.00 x'
+    """
+    r = ratio(fast, slow)
+    spread = f" ({r.low:.2f} to {r.high:.2f})" if fast.n > 1 or slow.n > 1 else ""
+    return f"{r.value:.2f} x{spread}"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
+from batonpass.core.gpu.speed import session_speed
 from batonpass.streamlit_app.estimates.finish import Finish, simulate_finish
 from batonpass.streamlit_app.estimates.history import read_history
-from batonpass.streamlit_app.estimates.pace import speed
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.standing import RunStanding
 
@@ -34,7 +34,7 @@ def forecast(run: RunStory, standing: RunStanding, now: datetime) -> Forecast | 
     """`now` is the store's clock when the run was read. None without a goal, at the goal, and without a measured session."""
     goal = run.goal_steps
     counted = [s.session for s in run.files.sessions if s.session.branch is None]
-    speeds = [pace for s in counted if (pace := speed(s)) is not None]
+    speeds = [pace for s in counted if (pace := session_speed(s)) is not None]
     if not goal or goal <= standing.step or not speeds:
         return None
     history = read_history(run, now, live=standing.is_live)

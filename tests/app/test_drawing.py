@@ -19,8 +19,6 @@ from batonpass.core.metrics.table import MetricTable
 from batonpass.core.states import Word
 from batonpass.streamlit_app.components.pet import mood
 from batonpass.streamlit_app.components.pet_drawing import COATS, Mood, draw
-from batonpass.streamlit_app.components.speed_table import speeds_of_run
-from batonpass.streamlit_app.components.timeline_chart import timeline_option
 from batonpass.streamlit_app.curves import Axis, RunCurves
 from batonpass.streamlit_app.curves import draw as draw_line
 from batonpass.streamlit_app.overview import read_overview
@@ -102,15 +100,6 @@ def test_the_sample_tells_the_stories_that_the_pages_are_there_for(store) -> Non
     assert sum(1 for s in sessions if s.branch) == 1
 
 
-def test_speeds_are_compared_inside_one_run_slowest_first(store) -> None:
-    overview = read_overview(open_store(str(store)))
-    cats = next(r for r in overview.runs if r.name == "cats-v2")
-    speeds = speeds_of_run(cats)
-    assert [gpu for gpu, _, _ in speeds][-1] == "L4"
-    assert [s for _, s, _ in speeds] == sorted(s for _, s, _ in speeds)
-    assert {gpu: n for gpu, _, n in speeds}["T4"] == 4
-
-
 def test_looking_again_soon_is_the_same_visit() -> None:
     first = Visit(NOW, steps={"a": 1})
     again = first.next(NOW + NEW_VISIT_AFTER / 2, {"a": 5})
@@ -131,14 +120,3 @@ def test_no_number_is_too_strange_to_be_said(value) -> None:
 
 def test_times_are_said_in_the_readers_own_zone() -> None:
     assert local(NOW, ZoneInfo("Asia/Tokyo")) == "Mon 23 Nov, 17:00"
-
-
-def test_the_timeline_draws_one_bar_per_session_and_nothing_between_two(store) -> None:
-    overview = read_overview(open_store(str(store)))
-    sessions = [s.session for r in overview.runs for s in r.files.sessions]
-    option = timeline_option(sessions, {s.id: s.heartbeat_at for s in sessions}, ZoneInfo("UTC"))
-    assert len(option["series"]) == len(sessions)
-    for bar in option["series"]:
-        (start, where), (end, same) = bar["data"]
-        assert start < end
-        assert where == same
