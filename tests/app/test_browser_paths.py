@@ -20,6 +20,7 @@ pytestmark = in_browser
 MOST_TABS = 250
 FOCUSED = """() => {
     const e = document.activeElement
+    if (e?.tagName === 'MAIN') return ''  // it can be scrolled, so it takes the focus, and its text is the whole page
     return (e?.getAttribute('aria-label') || e?.innerText || e?.title || '').trim()
 }"""
 INJECTED = (
