@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from batonpass.core.model import Session
+from batonpass.streamlit_app.components.curves_look import Track
 from batonpass.streamlit_app.components.gpus import gpu_colour, gpu_name
 
 HEIGHT = 26
-TOP = 24
-WIDE = 0.1
-"""Share of the bar from which the GPU's name fits beside the session's number; the table below has the rest."""
+TOP = 32
+WIDE = 0.12
+"""Share of the bar from which the GPU's name fits beside the session's number; the rules and the table below have the rest."""
+NAMED = 0.04
+"""Share of the width that a handover keeps from the next one to have its name at the rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +27,23 @@ class Span:
 
 
 def add_strip(
-    option: dict[str, Any],
-    spans: Sequence[Span],
-    sessions: Sequence[Session | None],
-    to_axis: Callable[[float], float | str],
+    option: dict[str, Any], spans: Sequence[Span], track: Track, to_axis: Callable[[float], float | str]
 ) -> None:
-    """Adds a grid with the bar to a chart of linked grids, and a thin rule at each handover to every line that counts.
-
-    `sessions` by the number of their leg; None where its file could not be read.
-    """
+    """Adds a grid with the bar to a chart of linked grids, and a thin rule with the GPU's name at each handover."""
     row = len(option["grid"])
     option["grid"].append({"left": 64, "right": 16, "top": TOP, "height": HEIGHT})
     option["xAxis"].append({**option["xAxis"][0], "gridIndex": row, "show": False, "axisPointer": {"show": False}})
     option["yAxis"].append({"type": "value", "gridIndex": row, "show": False, "min": 0, "max": 1})
-    option["dataZoom"][0]["xAxisIndex"] = list(range(row + 1))
     style = {"fontSize": 12, "fontWeight": "normal"}
     option["title"].append({"text": "sessions", "left": 0, "top": TOP + 5, "textStyle": style})
-    for series in option["series"]:
-        if series["lineStyle"]["opacity"] == 1.0:
-            series["markLine"] = _rules([to_axis(s.low) for s in spans[1:]])
     whole = max((s.high for s in spans), default=0.0) - min((s.low for s in spans), default=0.0)
-    areas = [_area(s, sessions[s.place], to_axis, wide=(s.high - s.low) >= WIDE * whole) for s in spans]
+    seen = set()
+    for series in option["series"]:
+        grid = series["xAxisIndex"]
+        if series["lineStyle"]["opacity"] == 1.0 and grid not in seen:
+            seen.add(grid)
+            series["markLine"] = _rules(spans, whole, track, to_axis, named=grid == 0)
+    areas = [_area(s, _gpu(track, s.place), to_axis, wide=(s.high - s.low) >= WIDE * whole) for s in spans]
     option["series"].append(
         {
             "name": "sessions",
@@ -61,10 +59,12 @@ def add_strip(
     )
 
 
-def _area(
-    span: Span, session: Session | None, to_axis: Callable[[float], float | str], *, wide: bool
-) -> list[dict[str, Any]]:
-    gpu = gpu_name(session) if session else "unknown"
+def _gpu(track: Track, place: int) -> str:
+    session = track.sessions.get(track.curves.legs[place].session)
+    return gpu_name(session) if session else "unknown"
+
+
+def _area(span: Span, gpu: str, to_axis: Callable[[float], float | str], *, wide: bool) -> list[dict[str, Any]]:
     number = str(span.place + 1)
     label = {"show": True, "position": "inside", "color": "#ffffff", "fontSize": 11, "fontWeight": 600}
     style = {"color": gpu_colour(gpu), "opacity": 1, "borderColor": "#ffffff", "borderWidth": 1}
@@ -75,11 +75,22 @@ def _area(
     ]
 
 
-def _rules(at: Sequence[float | str]) -> dict[str, Any]:
+def _rules(
+    spans: Sequence[Span], whole: float, track: Track, to_axis: Callable[[float], float | str], *, named: bool
+) -> dict[str, Any]:
+    rules = []
+    for span in spans[1:]:
+        shown = named and span.high - span.low >= NAMED * whole
+        rules.append(
+            {
+                "xAxis": to_axis(span.low),
+                "name": _gpu(track, span.place),
+                "label": {"show": shown, "formatter": "{b}", "position": "insideEndTop", "fontSize": 10},
+            }
+        )
     return {
         "silent": True,
         "symbol": "none",
-        "label": {"show": False},
         "lineStyle": {"type": "dotted", "width": 1, "opacity": 0.6, "color": "#8b9194"},
-        "data": [{"xAxis": x} for x in at],
+        "data": rules,
     }

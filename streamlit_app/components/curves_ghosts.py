@@ -1,0 +1,108 @@
+"""Steps that were run again, and branches: faded lines whose every point knows what it was first and what it became. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batonpass.core.lineage import Role
+from batonpass.core.metrics.smoothing import smooth
+from batonpass.core.metrics.stitch import Series
+from batonpass.streamlit_app.components.curves_look import Look, Track
+from batonpass.streamlit_app.curves import Array
+
+GHOST_BUCKETS = 60
+"""Four points for each at most: a ghost is a short stretch of the whole."""
+_NOBODY = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ghost:
+    """One session's stretches that do not count, as far as one other session, or none, ran them again."""
+
+    x: Array
+    y: Array
+    """As drawn: smoothed; NaN between two stretches."""
+    first: Array
+    """The values as they were first logged, unsmoothed."""
+    again: Array | None
+    """The values as they were computed again, at the same steps; None on a branch and where nobody has come so far."""
+    label: str
+    first_label: str
+    again_label: str
+
+
+def ghosts_of(track: Track, series: Series, look: Look) -> Iterator[Ghost]:
+    """The ghosts of one metric within the look's range, oldest session first."""
+    ghosts, live = series.ghosts, series.live
+    x = track.x(ghosts, look)
+    low, high = look.span or (-np.inf, np.inf)
+    inside = np.isfinite(x) & (x >= low) & (x <= high)
+    if not inside.any():
+        return
+    drawn = smooth(ghosts, look.weight) if look.weight > 0 else ghosts.value
+    by, again = _run_again_by(ghosts, live)
+    branch = np.array([leg.role is Role.BRANCH for leg in track.curves.legs], np.bool_)
+    by = np.where(branch[ghosts.session], _NOBODY, by)
+    pairs = np.column_stack([ghosts.session, by])[inside]
+    for place, recomputed_by in np.unique(pairs, axis=0):
+        rows = np.flatnonzero(inside & (ghosts.session == place) & (by == recomputed_by))
+        rows = rows[_thinned(ghosts.value[rows], ghosts.piece[rows])]
+        yield _ghost(track, ghosts, rows, x, drawn, again, int(place), int(recomputed_by), is_branch=bool(branch[place]))
+
+
+def _ghost(
+    track: Track,
+    ghosts: Series,
+    rows: NDArray[np.intp],
+    x: Array,
+    drawn: Array,
+    again: Array,
+    place: int,
+    by: int,
+    *,
+    is_branch: bool,
+) -> Ghost:
+    cuts = np.flatnonzero(np.diff(ghosts.piece[rows])) + 1
+    spaced = lambda values: np.insert(_finite(values[rows]), cuts, np.nan)  # noqa: E731  # the same for four columns
+    who = track.who(place)
+    return Ghost(
+        np.insert(x[rows], cuts, x[rows][cuts]),
+        spaced(drawn),
+        spaced(ghosts.value),
+        spaced(again) if by != _NOBODY else None,
+        f"branch, {who}" if is_branch else f"run again later, {who}",
+        f"value on the branch, {who}" if is_branch else f"first value, {who}",
+        f"recomputed in {track.who(by)}" if by != _NOBODY else "",
+    )
+
+
+def _run_again_by(ghosts: Series, live: Series) -> tuple[NDArray[np.int64], Array]:
+    """For each ghost row the leg that logged its step for good, and the last value that it logged there."""
+    if not len(live):
+        return np.full(len(ghosts), _NOBODY, np.int64), np.full(len(ghosts), np.nan)
+    place = np.searchsorted(live.step, ghosts.step, side="right") - 1
+    same = (place >= 0) & (live.step[place] == ghosts.step)
+    by = np.where(same, live.session[place], _NOBODY).astype(np.int64)
+    return by, np.where(same, live.value[place], np.nan)
+
+
+def _thinned(value: Array, piece: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Which rows to draw: all, or of each bucket the first, the last, the lowest and the highest. A bucket lies within one piece."""
+    count = len(value)
+    if count <= 4 * GHOST_BUCKETS:
+        return np.arange(count)
+    bucket = np.arange(count) * GHOST_BUCKETS // count
+    starts = np.flatnonzero(np.r_[True, (np.diff(bucket) != 0) | (np.diff(piece) != 0)])
+    group = np.cumsum(np.isin(np.arange(count), starts)) - 1
+    order = np.lexsort((np.where(np.isnan(value), np.inf, value), group))
+    highest_last = np.lexsort((np.where(np.isnan(value), -np.inf, value), group))
+    ends = np.r_[starts[1:], count] - 1
+    return np.unique(np.concatenate([starts, ends, order[starts], highest_last[ends]]))
+
+
+def _finite(values: Array) -> Array:
+    return np.where(np.isfinite(values), values, np.nan)

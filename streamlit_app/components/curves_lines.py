@@ -1,0 +1,177 @@
+"""The lines of one metric: ghosts first, so that they lie below; then the raw line as a shadow of the smooth one; then the line that counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from batonpass.core.metrics.smoothing import smooth
+from batonpass.core.metrics.stitch import Series
+from batonpass.streamlit_app.components.curves_ghosts import ghosts_of
+from batonpass.streamlit_app.components.curves_look import Look, Track, on_axis
+from batonpass.streamlit_app.components.text import plain
+from batonpass.streamlit_app.curves import Array, Axis, Line, best_point, draw
+from batonpass.streamlit_app.wording import number
+
+BUCKETS = 500
+COLOURS = (
+    "#23938f",
+    "#c77d26",
+    "#8464bd",
+    "#3f7fc4",
+    "#c24d78",
+    "#5d8f3a",
+    "#a0785a",
+    "#4d8ba8",
+    "#a3699a",
+    "#7f8f3c",
+)
+DASHES: tuple[Any, ...] = ("solid", [9, 4], [2, 3], [10, 3, 2, 3], [5, 2])
+"""With ten colours and five dashes no two of ten runs look alike, also without colour."""
+LOG_PARTS = 8
+"""On a logarithmic x axis as many stretches of the axis, each with buckets of its own, so that the first steps keep their shape."""
+WITH_DOTS = 40
+"""A line of so few points shows each of them; one of a single point would not be seen at all."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One line: its points as a table, and its series without the axes."""
+
+    frame: pd.DataFrame
+    series: dict[str, Any]
+
+
+def parts_of(tracks: Sequence[Track], metric: str, row: int, look: Look, zone: tzinfo) -> Iterator[Part]:
+    """Every line of one metric. Several runs are told apart by colour and dash, the metrics of one run by colour."""
+    for place, track in enumerate(tracks):
+        found = track.curves.series.get(metric)
+        if found is None:
+            continue
+        alone = len(tracks) == 1
+        colour = COLOURS[(row if alone else place) % len(COLOURS)]
+        dash = "solid" if alone else DASHES[place % len(DASHES)]
+        name = plain(metric, limit=60) if alone else track.name
+        if look.ghosts and place == 0:
+            yield from _ghosts(track, found, name, colour, look, zone)
+        live = found.live
+        if look.weight > 0 and alone:
+            raw = live_line(track, live, replace(look, weight=0.0))
+            shadow = _part(raw, f"{name}, as logged", _style(colour, width=1.0, opacity=0.25), look, zone)
+            shadow.series["tooltip"] = {"show": False}  # the line above it tells both values at one point
+            yield shadow
+        line = live_line(track, live, look)
+        main = _part(line, name, _style(colour, width=1.8, opacity=1.0, dash=dash), look, zone)
+        if look.weight > 0 and alone:
+            main = _with_raw(main, line, live, track.x(live, look))
+        main.series.update(_best(track, live, metric, look, zone))
+        yield main
+
+
+def live_line(track: Track, live: Series, look: Look) -> Line:
+    """The points of the rows that count, thinned: what lies below zero has no place on a logarithmic axis and becomes a gap."""
+    x = track.x(live, look)
+    line = _by_decades(live, x, look) if look.has_log_x else draw(live, x, weight=look.weight, buckets=BUCKETS, span=look.span)
+    return Line(line.x, np.where(line.y > 0, line.y, np.nan)) if look.log else line
+
+
+def _by_decades(live: Series, x: Array, look: Look) -> Line:
+    known = np.isfinite(x)
+    series = replace(live, value=smooth(live, look.weight)).select(known) if look.weight > 0 else live.select(known)
+    xs = x[known]
+    low, high = look.span or (-np.inf, np.inf)
+    inside = xs[(xs >= low) & (xs <= high)]
+    if not len(inside) or inside.min() == inside.max():
+        return draw(series, xs, span=look.span)
+    edges = np.geomspace(inside.min(), inside.max(), LOG_PARTS + 1)
+    edges[-1] = np.nextafter(edges[-1], np.inf)
+    lines = []
+    for first, end in zip(edges[:-1], edges[1:], strict=True):
+        line = draw(series, xs, buckets=BUCKETS // LOG_PARTS, span=(float(first), float(end)))
+        mine = (line.x >= first) & (line.x < end)
+        lines.append(Line(line.x[mine], line.y[mine]))
+    return Line(np.concatenate([part.x for part in lines]), np.concatenate([part.y for part in lines]))
+
+
+def _ghosts(track: Track, found: Series, name: str, colour: str, look: Look, zone: tzinfo) -> Iterator[Part]:
+    for ghost in ghosts_of(track, found, look):
+        y = np.where(ghost.y > 0, ghost.y, np.nan) if look.log else ghost.y
+        columns = {look.axis.value: _x_column(ghost.x, look.axis, zone), "drawn": y, ghost.first_label: ghost.first}
+        if ghost.again is not None:
+            columns[ghost.again_label] = ghost.again
+        series = _style(colour, width=1.6, opacity=0.6, dash="dashed")
+        told = list(range(2, len(columns)))
+        series |= {"name": f"{name} · {ghost.label}", "encode": {"x": 0, "y": 1, "tooltip": told}}
+        series["showSymbol"] = len(ghost.x) <= 2
+        yield Part(pd.DataFrame(columns), series)
+
+
+def _part(line: Line, name: str, style: dict[str, Any], look: Look, zone: tzinfo) -> Part:
+    frame = pd.DataFrame({look.axis.value: _x_column(line.x, look.axis, zone), name: line.y})
+    dots = len(line.x) <= WITH_DOTS and style["lineStyle"]["opacity"] == 1.0
+    return Part(frame, {**style, "name": name, "encode": {"x": 0, "y": 1}, "showSymbol": dots})
+
+
+def _with_raw(part: Part, line: Line, live: Series, x: Array) -> Part:
+    """The smoothed line, each point knowing its value as logged: for the hover."""
+    at = np.clip(np.searchsorted(x, line.x, side="right") - 1, 0, max(len(x) - 1, 0))
+    known = np.isfinite(line.y) & (x[at] == line.x) if len(x) else np.zeros(len(line.x), np.bool_)
+    logged = np.where(known & np.isfinite(live.value[at]), live.value[at], np.nan) if len(x) else line.y
+    frame = part.frame.set_axis([part.frame.columns[0], "smoothed"], axis=1).assign(**{"as logged": logged})
+    return Part(frame, {**part.series, "encode": {"x": 0, "y": 1, "tooltip": [1, 2]}})
+
+
+def _style(colour: str, *, width: float, opacity: float, dash: Any = "solid") -> dict[str, Any]:
+    return {
+        "type": "line",
+        "color": colour,
+        "connectNulls": False,
+        "symbolSize": 4,
+        "lineStyle": {"width": width, "opacity": opacity, "type": dash},
+        "emphasis": {"disabled": True},
+    }
+
+
+def _best(track: Track, live: Series, metric: str, look: Look, zone: tzinfo) -> dict[str, Any]:
+    """A ring round the best value, as it was logged, with the value beside it."""
+    found = best_of(track, live, metric, look)
+    if found is None:
+        return {}
+    x, value = found
+    if (look.log and value <= 0) or not np.isfinite(x) or (look.span and not look.span[0] <= x <= look.span[1]):
+        return {}
+    label = {"show": True, "position": "top", "formatter": "{b}", "fontSize": 11}
+    point = {"coord": [on_axis(x, look.axis, zone), value], "name": f"best {number(value)}"}
+    style = {"borderWidth": 2, "borderColor": "#ffffff", "opacity": 1}
+    return {
+        "markPoint": {
+            "silent": True,
+            "symbol": "circle",
+            "symbolSize": 9,
+            "label": label,
+            "itemStyle": style,
+            "data": [point],
+        }
+    }
+
+
+def best_of(track: Track, live: Series, metric: str, look: Look) -> tuple[float, float] | None:
+    """x and value of the best point of one metric, over the whole run; None where none is to be marked."""
+    largest = look.largest_is_best(metric)
+    found = best_point(live, largest=largest) if largest is not None and len(live) else None
+    return (float(track.curves.x(live, look.axis)[found[0]]), found[1]) if found else None
+
+
+def _x_column(x: Array, axis: Axis, zone: tzinfo) -> Any:
+    """As few bytes as show it: whole steps in four, moments by the reader's clock."""
+    if axis is Axis.CLOCK:
+        moments = pd.to_datetime(x, unit="s", utc=True, errors="coerce")
+        return moments.tz_convert(str(zone)).tz_localize(None)
+    if axis is Axis.STEP and len(x) and np.isfinite(x).all() and np.abs(x).max() < 2**31:
+        return x.astype(np.int32)
+    return x
