@@ -159,6 +159,18 @@ class Repository:
         stored = self._opened().get(naming.pool_file(folder, entry.pool), store_id=entry.id)
         return unpacked(entry, stored)
 
+    def through(self, work: Callable[[Store], T]) -> T:
+        """Something that is done with the store itself, as checking bytes; `refresh` afterwards where it changed something."""
+        return work(self._opened())
+
+    def forget_here(self, run: RunStory) -> None:
+        """Drop what this computer keeps of a run's metrics."""
+        with self._drawing:
+            self._curves.pop(run.files.folder, None)
+        if self._cache is not None:
+            for segment in (s for f in run.files.sessions for s in f.session.segments):
+                (self._cache / "segments" / f"{_hex(segment.sha256)}.parquet").unlink(missing_ok=True)
+
     def add_account_note(self, label: str, text: str, replaces: str | None = None) -> None:
         """A note on an account. Its file is made first, because notes are found by it."""
         if self._overview is None or all(a.account.label != label for a in self._overview.accounts):

@@ -27,7 +27,9 @@ def find_names(names: Sequence[str], pattern: str) -> list[str]:
     try:
         found = pc.match_substring_regex(texts, _searchable(pattern), ignore_case=True)
     except (pa.ArrowException, ValueError) as error:
-        raise UsageError("that is not a pattern", hint="loss|accuracy finds both; ^val finds what begins with val") from error
+        raise UsageError(
+            "that is not a pattern", hint="loss|accuracy finds both; ^val finds what begins with val"
+        ) from error
     return [name for name, hit in zip(names, found.to_pylist(), strict=True) if hit]
 
 

@@ -40,7 +40,7 @@ def curves_option(tracks: Sequence[Track], look: Look, zone: tzinfo) -> tuple[di
     low, high = _x_range(tracks, look)
     _fix_x(option, low, high, look, zone)
     spans = _clipped(session_spans(tracks[0], look), low, high)
-    add_strip(option, spans, tracks[0], lambda x: on_axis(x, look.axis, zone))
+    add_strip(option, spans, tracks[0], lambda x: on_axis(x, look.axis, zone), is_log=look.has_log_x)
     if len(tracks) > 1:
         option["legend"] = {
             "data": [track.name for track in tracks],
@@ -83,7 +83,7 @@ def _brush() -> dict[str, Any]:
     """One button: drag over the curves, and they are drawn again from all rows between."""
     feature = {"brush": {"type": ["lineX"], "title": {"lineX": "Look closer: press, then drag over the curves"}}}
     return {
-        "toolbox": {"right": 16, "top": 4, "itemSize": 18, "feature": feature},
+        "toolbox": {"right": 16, "top": 0, "itemSize": 19, "feature": feature},
         "brush": {"xAxisIndex": "all", "brushMode": "single", "throttleType": "debounce", "throttleDelay": 250},
     }
 
@@ -120,7 +120,11 @@ def _fix_y(axis: dict[str, Any], tracks: Sequence[Track], metric: str, look: Loo
     """With outliers left out, the range of most of the values in view."""
     found = robust_limits(tracks, metric, look)
     if found is not None:
-        axis |= {"min": found[0], "max": found[1], "axisLabel": {**axis["axisLabel"], "showMinLabel": False, "showMaxLabel": False}}
+        axis |= {
+            "min": found[0],
+            "max": found[1],
+            "axisLabel": {**axis["axisLabel"], "showMinLabel": False, "showMaxLabel": False},
+        }
 
 
 def robust_limits(tracks: Sequence[Track], metric: str, look: Look) -> tuple[float, float] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from typing import Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -20,7 +21,7 @@ MOST_METRICS = 12
 MOST_BESIDE = 9
 SEARCH_FROM = 9
 """From so many metrics on there is a place to search them."""
-URL = "query-params"
+URL: Literal["query-params"] = "query-params"
 _FIRST_DAY, _LAST_DAY = datetime(1970, 1, 2), datetime(2200, 1, 1)  # noqa: DTZ001  # the reader's wall clock, as the inputs count
 
 
@@ -82,7 +83,10 @@ def choose_look(metrics: tuple[str, ...], zone: tzinfo) -> Look:
         log = st.toggle("Logarithmic y axis", key="log", bind=URL)
         log_x = st.toggle("Logarithmic x axis", key="logx", bind=URL, help="Not over clock time.")
         robust = st.toggle(
-            "Leave outliers out of view", key="outliers", bind=URL, help="The y axis then spans most of the values; the line is the same."
+            "Leave outliers out of view",
+            key="outliers",
+            bind=URL,
+            help="The y axis then spans most of the values; the line is the same.",
         )
         ghosts = st.toggle(
             "Steps run again",
@@ -133,19 +137,31 @@ show_all = _show_all
 def _range(axis: Axis, zone: tzinfo) -> tuple[float | None, float | None]:
     """Two inputs, for the keyboard and for exact ends; an empty one leaves that end open."""
     if axis is Axis.CLOCK:
-        ends = {"value": None, "min_value": _FIRST_DAY, "max_value": _LAST_DAY, "bind": URL}
+        ends: dict[str, Any] = {"value": None, "min_value": _FIRST_DAY, "max_value": _LAST_DAY, "bind": URL}
         since = st.datetime_input("Since", key="since", **ends)
         until = st.datetime_input("Until", key="until", **ends)
         return _seconds(since, zone), _seconds(until, zone)
     step = 100.0 if axis is Axis.STEP else 0.1
-    low = st.number_input(f"From {axis.value}", value=None, step=step, format="%.10g", key="from", bind=URL, placeholder="the first")
-    high = st.number_input(f"To {axis.value}", value=None, step=step, format="%.10g", key="to", bind=URL, placeholder="the last")
+    low = st.number_input(
+        f"From {axis.value}", value=None, step=step, format="%.10g", key="from", bind=URL, placeholder="the first"
+    )
+    high = st.number_input(
+        f"To {axis.value}", value=None, step=step, format="%.10g", key="to", bind=URL, placeholder="the last"
+    )
     return _finite(low), _finite(high)
 
 
 def _search(names: Sequence[str]) -> list[str]:
     pattern = (
-        st.text_input("Find", key="find", bind=URL, max_chars=LONGEST_PATTERN, width=190, placeholder="loss|acc", help="A regular expression.")
+        st.text_input(
+            "Find",
+            key="find",
+            bind=URL,
+            max_chars=LONGEST_PATTERN,
+            width=190,
+            placeholder="loss|acc",
+            help="A regular expression.",
+        )
         or ""
     )
     if not pattern.strip():

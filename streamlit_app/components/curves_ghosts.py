@@ -51,7 +51,9 @@ def ghosts_of(track: Track, series: Series, look: Look) -> Iterator[Ghost]:
     for place, recomputed_by in np.unique(pairs, axis=0):
         rows = np.flatnonzero(inside & (ghosts.session == place) & (by == recomputed_by))
         rows = rows[_thinned(ghosts.value[rows], ghosts.piece[rows])]
-        yield _ghost(track, ghosts, rows, x, drawn, again, int(place), int(recomputed_by), is_branch=bool(branch[place]))
+        yield _ghost(
+            track, ghosts, rows, x, drawn, again, int(place), int(recomputed_by), is_branch=bool(branch[place])
+        )
 
 
 def _ghost(
@@ -67,13 +69,12 @@ def _ghost(
     is_branch: bool,
 ) -> Ghost:
     cuts = np.flatnonzero(np.diff(ghosts.piece[rows])) + 1
-    spaced = lambda values: np.insert(_finite(values[rows]), cuts, np.nan)  # noqa: E731  # the same for four columns
     who = track.who(place)
     return Ghost(
         np.insert(x[rows], cuts, x[rows][cuts]),
-        spaced(drawn),
-        spaced(ghosts.value),
-        spaced(again) if by != _NOBODY else None,
+        _spaced(drawn[rows], cuts),
+        _spaced(ghosts.value[rows], cuts),
+        _spaced(again[rows], cuts) if by != _NOBODY else None,
         f"branch, {who}" if is_branch else f"run again later, {who}",
         f"value on the branch, {who}" if is_branch else f"first value, {who}",
         f"recomputed in {track.who(by)}" if by != _NOBODY else "",
@@ -104,5 +105,5 @@ def _thinned(value: Array, piece: NDArray[np.int32]) -> NDArray[np.intp]:
     return np.unique(np.concatenate([starts, ends, order[starts], highest_last[ends]]))
 
 
-def _finite(values: Array) -> Array:
-    return np.where(np.isfinite(values), values, np.nan)
+def _spaced(values: Array, cuts: NDArray[np.intp]) -> Array:
+    return np.insert(np.where(np.isfinite(values), values, np.nan), cuts, np.nan)

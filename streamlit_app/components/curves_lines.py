@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -76,14 +77,30 @@ def parts_of(tracks: Sequence[Track], metric: str, row: int, look: Look, zone: t
 def live_line(track: Track, live: Series, look: Look) -> Line:
     """The points of the rows that count, thinned: what lies below zero has no place on a logarithmic axis and becomes a gap."""
     x = track.x(live, look)
-    line = _by_decades(live, x, look) if look.has_log_x else draw(live, x, weight=look.weight, buckets=BUCKETS, span=look.span)
+    if look.has_log_x or look.axis is Axis.CLOCK:
+        smoothed = replace(live, value=smooth(live, look.weight)) if look.weight > 0 else live
+        line = _by_decades(smoothed, x, look) if look.has_log_x else _by_sessions(smoothed, x, look)
+    else:
+        line = draw(live, x, weight=look.weight, buckets=BUCKETS, span=look.span)
     return Line(line.x, np.where(line.y > 0, line.y, np.nan)) if look.log else line
 
 
+def _by_sessions(live: Series, x: Array, look: Look) -> Line:
+    """Over clock time a line of its own for each session: nothing was trained in between."""
+    xs, ys = [np.zeros(0)], [np.zeros(0)]
+    for place in np.unique(live.session):
+        mine = live.session == place
+        share = max(20, BUCKETS * int(np.count_nonzero(mine)) // len(live))
+        line = draw(live.select(mine), x[mine], buckets=share, span=look.span)
+        xs += [line.x, line.x[-1:]]
+        ys += [line.y, np.full(len(line.x[-1:]), np.nan)]
+    return Line(np.concatenate(xs), np.concatenate(ys))
+
+
 def _by_decades(live: Series, x: Array, look: Look) -> Line:
+    """On a logarithmic x axis buckets of their own for each stretch of the axis; the rows from zero down are left out."""
     known = np.isfinite(x)
-    series = replace(live, value=smooth(live, look.weight)).select(known) if look.weight > 0 else live.select(known)
-    xs = x[known]
+    series, xs = live.select(known), x[known]
     low, high = look.span or (-np.inf, np.inf)
     inside = xs[(xs >= low) & (xs <= high)]
     if not len(inside) or inside.min() == inside.max():
@@ -91,7 +108,7 @@ def _by_decades(live: Series, x: Array, look: Look) -> Line:
     edges = np.geomspace(inside.min(), inside.max(), LOG_PARTS + 1)
     edges[-1] = np.nextafter(edges[-1], np.inf)
     lines = []
-    for first, end in zip(edges[:-1], edges[1:], strict=True):
+    for first, end in pairwise(edges):
         line = draw(series, xs, buckets=BUCKETS // LOG_PARTS, span=(float(first), float(end)))
         mine = (line.x >= first) & (line.x < end)
         lines.append(Line(line.x[mine], line.y[mine]))
@@ -145,7 +162,8 @@ def _best(track: Track, live: Series, metric: str, look: Look, zone: tzinfo) -> 
     x, value = found
     if (look.log and value <= 0) or not np.isfinite(x) or (look.span and not look.span[0] <= x <= look.span[1]):
         return {}
-    label = {"show": True, "position": "top", "formatter": "{b}", "fontSize": 11}
+    align = _align(x, track.x(live, look), look)
+    label = {"show": True, "position": "top", "align": align, "formatter": "{b}", "fontSize": 11}
     point = {"coord": [on_axis(x, look.axis, zone), value], "name": f"best {number(value)}"}
     style = {"borderWidth": 2, "borderColor": "#ffffff", "opacity": 1}
     return {
@@ -160,8 +178,17 @@ def _best(track: Track, live: Series, metric: str, look: Look, zone: tzinfo) -> 
     }
 
 
+def _align(x: float, xs: Array, look: Look) -> str:
+    """Where the words above a point have room: at an edge of the chart they run inwards."""
+    low, high = look.span or (-np.inf, np.inf)
+    ends = np.array([max(low, np.nanmin(xs)), min(high, np.nanmax(xs)), x])
+    first, last, here = np.log(ends) if look.has_log_x else ends
+    share = (here - first) / (last - first) if last > first else 0.5
+    return "right" if share > 0.88 else "left" if share < 0.08 else "center"
+
+
 def best_of(track: Track, live: Series, metric: str, look: Look) -> tuple[float, float] | None:
-    """x and value of the best point of one metric, over the whole run; None where none is to be marked."""
+    """X and value of the best point of one metric, over the whole run; None where none is to be marked."""
     largest = look.largest_is_best(metric)
     found = best_point(live, largest=largest) if largest is not None and len(live) else None
     return (float(track.curves.x(live, look.axis)[found[0]]), found[1]) if found else None

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from batonpass.core.model import Session
+from batonpass.streamlit_app.components.config_table import show_config_diff
 from batonpass.streamlit_app.components.curves_chart import curves_option
 from batonpass.streamlit_app.components.curves_controls import (
+    URL,
     choose_beside,
     choose_look,
     choose_metrics,
@@ -46,7 +48,13 @@ def show_curves(page: Page, run: RunStory) -> None:
         with st.popover("Compare", icon=":material/compare_arrows:"):
             beside = choose_beside(labels)
         as_table = st.segmented_control(
-            "Show as", ["Curves", "Table"], default="Curves", required=True, key="as", label_visibility="collapsed"
+            "Show as",
+            ["Curves", "Table"],
+            default="Curves",
+            required=True,
+            key="as",
+            label_visibility="collapsed",
+            bind=URL,
         )
         place_for_csv = st.container(width="content")
     tracks = [track, *_beside(page, beside, labels)]
@@ -64,6 +72,10 @@ def show_curves(page: Page, run: RunStory) -> None:
     else:
         st.caption("No metric is chosen.")
     _verdict(track.curves, track.sessions)
+    if beside:
+        with st.expander("Settings that differ", icon=":material/difference:"):
+            runs = [(track.name, run), *((labels[i], r) for i in beside if (r := page.overview.run(i)))]
+            show_config_diff([(name, each.files.info.config) for name, each in runs])
     for each in tracks:
         say_broken(each.curves.broken)
 
@@ -94,7 +106,7 @@ def _say_range(look: Look, page: Page) -> None:
         else:
             low = "the beginning" if look.low is None else in_range(look.low, look.axis, page.zone)
             high = in_range(look.high, look.axis, page.zone)
-            st.caption(f"{look.axis.value.capitalize()}: from {escaped(low)} to {escaped(high)}", width="content")
+            st.caption(f"From {escaped(low)} to {escaped(high)}", width="content")
         st.button("Show all", on_click=show_all, type="tertiary", icon=":material/zoom_out_map:", key="show-all")
 
 

@@ -16,7 +16,9 @@ from batonpass.streamlit_app.components.text import plain
 TIME = "time (UTC)"
 
 
-def long_table(tracks: Sequence[Track], metrics: Sequence[str], look: Look, *, newest: int | None = None) -> pd.DataFrame:
+def long_table(
+    tracks: Sequence[Track], metrics: Sequence[str], look: Look, *, newest: int | None = None
+) -> pd.DataFrame:
     """One value per row within the look's range, ordered by time, with the session and GPU that logged it and whether it counts. With
     `newest` only so many rows of the end.
     """

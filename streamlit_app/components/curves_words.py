@@ -40,12 +40,14 @@ def under_chart(tracks: Sequence[Track], look: Look, zone: tzinfo) -> str:
 
 
 def in_range(x: float | None, axis: Axis, zone: tzinfo) -> str:
-    """One end of a range; plain text."""
+    """An x value with its unit; plain text."""
     if x is None:
         return "the end"
     if axis is Axis.CLOCK:
         return _moment(x, zone)
-    return count(x) if axis is Axis.STEP else f"{x:,.6g}"
+    if axis is Axis.STEP:
+        return f"step {count(x)}"
+    return f"epoch {x:,.4g}" if axis is Axis.EPOCH else f"{x:,.4g} h of training"
 
 
 def _ghosts(track: Track, look: Look) -> Iterator[str]:
@@ -59,10 +61,14 @@ def _ghosts(track: Track, look: Look) -> Iterator[str]:
 def _best(tracks: Sequence[Track], look: Look, zone: tzinfo) -> Iterator[str]:
     for metric in look.metrics[:4]:
         for track in tracks[:4]:
-            found = best_of(track, track.curves.series[metric].live, metric, look) if metric in track.curves.series else None
+            found = (
+                best_of(track, track.curves.series[metric].live, metric, look)
+                if metric in track.curves.series
+                else None
+            )
             if found is not None:
                 of = f" of {escaped(track.name, limit=60)}" if len(tracks) > 1 else ""
-                where = f"{look.axis.value} {count(found[0])}" if look.axis is Axis.STEP else f"{in_range(found[0], look.axis, zone)}"
+                where = in_range(found[0], look.axis, zone)
                 yield f"Best {escaped(metric, limit=40)}{of}: {escaped(number(found[1]))} at {escaped(where)}."
 
 
@@ -77,7 +83,7 @@ def _left_out(tracks: Sequence[Track], look: Look) -> Iterator[str]:
             yield f"{name} has {plural(below, 'value')} of zero or less, for which a logarithmic axis has no place."
         limits = robust_limits(tracks, metric, look)
         if limits is not None and (out := int(np.count_nonzero((values < limits[0]) | (values > limits[1])))):
-            yield f"{name}: {plural(out, 'outlier')} beyond the y axis, from {escaped(number(float(np.nanmin(values))))} to {escaped(number(float(np.nanmax(values))))}."
+            yield f"{name}: {plural(out, 'value')} beyond the y axis; all run from {escaped(number(float(np.nanmin(values))))} to {escaped(number(float(np.nanmax(values))))}."
         if not len(values):
             yield f"{name} has no value in this range."
 

@@ -13,7 +13,9 @@ from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.curves import RunCurves
 from batonpass.streamlit_app.wording import count, plural
 
-_TIMING = re.compile(r"time|second|speed|throughput|duration|per[_ /]?s(?:ec)?\b|/s(?:ec)?$|_ms$|_s$|memory|temperature")
+_TIMING = re.compile(
+    r"time|second|speed|throughput|duration|per[_ /]?s(?:ec)?\b|/s(?:ec)?$|_ms$|_s$|memory|temperature"
+)
 MOST_METRICS = 50
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from batonpass.streamlit_app.components.curves_look import Track
 from batonpass.streamlit_app.components.gpus import gpu_colour, gpu_name
 
 HEIGHT = 26
-TOP = 32
+TOP = 40
 WIDE = 0.12
 """Share of the bar from which the GPU's name fits beside the session's number; the rules and the table below have the rest."""
 NAMED = 0.04
@@ -25,9 +26,18 @@ class Span:
     low: float
     high: float
 
+    def width(self, *, is_log: bool) -> float:
+        """How much of the axis it takes, in the axis's own measure."""
+        return math.log10(self.high / self.low) if is_log and self.low > 0 else self.high - self.low
+
 
 def add_strip(
-    option: dict[str, Any], spans: Sequence[Span], track: Track, to_axis: Callable[[float], float | str]
+    option: dict[str, Any],
+    spans: Sequence[Span],
+    track: Track,
+    to_axis: Callable[[float], float | str],
+    *,
+    is_log: bool = False,
 ) -> None:
     """Adds a grid with the bar to a chart of linked grids, and a thin rule with the GPU's name at each handover."""
     row = len(option["grid"])
@@ -36,14 +46,15 @@ def add_strip(
     option["yAxis"].append({"type": "value", "gridIndex": row, "show": False, "min": 0, "max": 1})
     style = {"fontSize": 12, "fontWeight": "normal"}
     option["title"].append({"text": "sessions", "left": 0, "top": TOP + 5, "textStyle": style})
-    whole = max((s.high for s in spans), default=0.0) - min((s.low for s in spans), default=0.0)
+    all_of_it = Span(0, min((s.low for s in spans), default=0.0), max((s.high for s in spans), default=0.0))
+    share = {s.place: s.width(is_log=is_log) / (all_of_it.width(is_log=is_log) or 1.0) for s in spans}
     seen = set()
     for series in option["series"]:
         grid = series["xAxisIndex"]
         if series["lineStyle"]["opacity"] == 1.0 and grid not in seen:
             seen.add(grid)
-            series["markLine"] = _rules(spans, whole, track, to_axis, named=grid == 0)
-    areas = [_area(s, _gpu(track, s.place), to_axis, wide=(s.high - s.low) >= WIDE * whole) for s in spans]
+            series["markLine"] = _rules(spans, share if grid == 0 else {}, track, to_axis)
+    areas = [_area(s, _gpu(track, s.place), to_axis, wide=share[s.place] >= WIDE) for s in spans]
     option["series"].append(
         {
             "name": "sessions",
@@ -76,11 +87,12 @@ def _area(span: Span, gpu: str, to_axis: Callable[[float], float | str], *, wide
 
 
 def _rules(
-    spans: Sequence[Span], whole: float, track: Track, to_axis: Callable[[float], float | str], *, named: bool
+    spans: Sequence[Span], share: Mapping[int, float], track: Track, to_axis: Callable[[float], float | str]
 ) -> dict[str, Any]:
+    """`share`: how much of the axis each session takes; one that is not in it gets no name at its rule."""
     rules = []
     for span in spans[1:]:
-        shown = named and span.high - span.low >= NAMED * whole
+        shown = share.get(span.place, 0.0) >= NAMED
         rules.append(
             {
                 "xAxis": to_axis(span.low),
