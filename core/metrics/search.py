@@ -35,4 +35,4 @@ def find_names(names: Sequence[str], pattern: str) -> list[str]:
 
 def _searchable(text: str) -> str:
     """Without lone surrogates, which no text that is searched can hold."""
-    return text[:LONGEST_NAME].encode("utf-8", "replace").decode("utf-8")
+    return "".join("\N{REPLACEMENT CHARACTER}" if "\ud800" <= c <= "\udfff" else c for c in text[:LONGEST_NAME])

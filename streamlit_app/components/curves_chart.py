@@ -33,9 +33,12 @@ def curves_option(tracks: Sequence[Track], look: Look, zone: tzinfo) -> tuple[di
     option |= {"dataset": [], "series": [], **_brush()}
     for row, metric in enumerate(look.metrics):
         for part in parts_of(tracks, metric, row, look, zone):
-            at = {"xAxisIndex": row, "yAxisIndex": row, "datasetIndex": len(option["dataset"])}
-            option["series"].append({**part.series, **at})
-            option["dataset"].append({"source": part.frame})
+            at = {"xAxisIndex": row, "yAxisIndex": row}
+            points = part.inline
+            if points is None:
+                points = {"datasetIndex": len(option["dataset"])}
+                option["dataset"].append({"source": part.frame})
+            option["series"].append({**part.series, **at, **points})
         _fix_y(option["yAxis"][row], tracks, metric, look)
     low, high = _x_range(tracks, look)
     _fix_x(option, low, high, look, zone)
@@ -62,12 +65,13 @@ def session_spans(track: Track, look: Look) -> list[Span]:
             continue
         live = track.curves.series[metric].live
         x = track.x(live, look)
-        for place in np.unique(live.session):
-            mine = x[live.session == place]
-            mine = mine[np.isfinite(mine)]
-            if len(mine):
-                low, high = found.get(int(place), (np.inf, -np.inf))
-                found[int(place)] = (min(low, float(mine.min())), max(high, float(mine.max())))
+        known = np.isfinite(x)
+        session, x = live.session[known], x[known]
+        starts = np.flatnonzero(np.r_[True, session[1:] != session[:-1]]) if len(x) else np.zeros(0, np.intp)
+        lows, highs = (np.minimum.reduceat(x, starts), np.maximum.reduceat(x, starts)) if len(x) else (x, x)
+        for place, first, last in zip(session[starts].tolist(), lows.tolist(), highs.tolist(), strict=True):
+            low, high = found.get(place, (np.inf, -np.inf))
+            found[place] = (min(low, first), max(high, last))
     spans = [Span(place, low, high) for place, (low, high) in sorted(found.items())]
     if look.axis is Axis.CLOCK:
         return spans

@@ -14,8 +14,10 @@ from batonpass.core.metrics.stitch import Series
 from batonpass.streamlit_app.components.curves_look import Look, Track
 from batonpass.streamlit_app.curves import Array
 
-GHOST_BUCKETS = 60
+GHOST_BUCKETS = 25
 """Four points for each at most: a ghost is a short stretch of the whole."""
+MOST_GHOSTS = 40
+"""Of one metric; older ones are drawn as one line."""
 _NOBODY = -1
 
 
@@ -47,13 +49,32 @@ def ghosts_of(track: Track, series: Series, look: Look) -> Iterator[Ghost]:
     by, again = _run_again_by(ghosts, live)
     branch = np.array([leg.role is Role.BRANCH for leg in track.curves.legs], np.bool_)
     by = np.where(branch[ghosts.session], _NOBODY, by)
-    pairs = np.column_stack([ghosts.session, by])[inside]
-    for place, recomputed_by in np.unique(pairs, axis=0):
-        rows = np.flatnonzero(inside & (ghosts.session == place) & (by == recomputed_by))
-        rows = rows[_thinned(ghosts.value[rows], ghosts.piece[rows])]
-        yield _ghost(
-            track, ghosts, rows, x, drawn, again, int(place), int(recomputed_by), is_branch=bool(branch[place])
-        )
+    kept = np.flatnonzero(inside)
+    kept = kept[np.lexsort((kept, by[kept], ghosts.session[kept]))]
+    ends = np.flatnonzero((np.diff(ghosts.session[kept]) != 0) | (np.diff(by[kept]) != 0)) + 1
+    groups = np.split(kept, ends)
+    for rows in groups[-MOST_GHOSTS:]:
+        place, recomputed_by = int(ghosts.session[rows[0]]), int(by[rows[0]])
+        drawn_rows = rows[_thinned(ghosts.value[rows], ghosts.piece[rows])]
+        yield _ghost(track, ghosts, drawn_rows, x, drawn, again, place, recomputed_by, is_branch=bool(branch[place]))
+    if len(groups) > MOST_GHOSTS:
+        yield _older(ghosts, np.concatenate(groups[:-MOST_GHOSTS]), x, drawn, len(groups) - MOST_GHOSTS)
+
+
+def _older(ghosts: Series, rows: NDArray[np.intp], x: Array, drawn: Array, count: int) -> Ghost:
+    """What is more than can be told apart, as one: nothing that was logged is left out of the picture."""
+    rows = rows[_thinned(ghosts.value[rows], ghosts.piece[rows])]
+    cuts = np.flatnonzero(np.diff(ghosts.piece[rows])) + 1
+    name = f"run again later, {count:,} older stretches"
+    return Ghost(
+        np.insert(x[rows], cuts, x[rows][cuts]),
+        _spaced(drawn[rows], cuts),
+        _spaced(ghosts.value[rows], cuts),
+        None,
+        name,
+        "first value",
+        "",
+    )
 
 
 def _ghost(

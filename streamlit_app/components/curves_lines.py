@@ -19,7 +19,7 @@ from batonpass.streamlit_app.components.text import plain
 from batonpass.streamlit_app.curves import Array, Axis, Line, best_point, draw
 from batonpass.streamlit_app.wording import number
 
-BUCKETS = 500
+BUCKETS = 400
 COLOURS = (
     "#23938f",
     "#c77d26",
@@ -36,8 +36,14 @@ DASHES: tuple[Any, ...] = ("solid", [9, 4], [2, 3], [10, 3, 2, 3], [5, 2])
 """With ten colours and five dashes no two of ten runs look alike, also without colour."""
 LOG_PARTS = 8
 """On a logarithmic x axis as many stretches of the axis, each with buckets of its own, so that the first steps keep their shape."""
+MOST_SESSIONS = 200
+"""Of more, pauses are no longer seen."""
 WITH_DOTS = 40
 """A line of so few points shows each of them; one of a single point would not be seen at all."""
+
+
+INLINE = 80
+"""A line of at most so many points is written out with its series: a table of its own costs a kilobyte more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +52,14 @@ class Part:
 
     frame: pd.DataFrame
     series: dict[str, Any]
+
+    @property
+    def inline(self) -> dict[str, Any] | None:
+        """The points of a short line, as its series holds them; None for a long one. Moments come as text."""
+        if len(self.frame) > INLINE:
+            return None
+        columns = [_plain_values(self.frame[name]) for name in self.frame]
+        return {"dimensions": list(self.frame), "data": [list(row) for row in zip(*columns, strict=True)]}
 
 
 def parts_of(tracks: Sequence[Track], metric: str, row: int, look: Look, zone: tzinfo) -> Iterator[Part]:
@@ -87,8 +101,11 @@ def live_line(track: Track, live: Series, look: Look) -> Line:
 
 def _by_sessions(live: Series, x: Array, look: Look) -> Line:
     """Over clock time a line of its own for each session: nothing was trained in between."""
+    places = np.unique(live.session)
+    if len(places) > MOST_SESSIONS:
+        return draw(live, x, buckets=BUCKETS, span=look.span)
     xs, ys = [np.zeros(0)], [np.zeros(0)]
-    for place in np.unique(live.session):
+    for place in places:
         mine = live.session == place
         share = max(20, BUCKETS * int(np.count_nonzero(mine)) // len(live))
         line = draw(live.select(mine), x[mine], buckets=share, span=look.span)
@@ -118,9 +135,10 @@ def _by_decades(live: Series, x: Array, look: Look) -> Line:
 def _ghosts(track: Track, found: Series, name: str, colour: str, look: Look, zone: tzinfo) -> Iterator[Part]:
     for ghost in ghosts_of(track, found, look):
         y = np.where(ghost.y > 0, ghost.y, np.nan) if look.log else ghost.y
-        columns = {look.axis.value: _x_column(ghost.x, look.axis, zone), "drawn": y, ghost.first_label: ghost.first}
+        columns = {look.axis.value: _x_column(ghost.x, look.axis, zone), "drawn": _y_column(y)}
+        columns[ghost.first_label] = _y_column(ghost.first)
         if ghost.again is not None:
-            columns[ghost.again_label] = ghost.again
+            columns[ghost.again_label] = _y_column(ghost.again)
         series = _style(colour, width=1.6, opacity=0.6, dash="dashed")
         told = list(range(2, len(columns)))
         series |= {"name": f"{name} · {ghost.label}", "encode": {"x": 0, "y": 1, "tooltip": told}}
@@ -129,7 +147,7 @@ def _ghosts(track: Track, found: Series, name: str, colour: str, look: Look, zon
 
 
 def _part(line: Line, name: str, style: dict[str, Any], look: Look, zone: tzinfo) -> Part:
-    frame = pd.DataFrame({look.axis.value: _x_column(line.x, look.axis, zone), name: line.y})
+    frame = pd.DataFrame({look.axis.value: _x_column(line.x, look.axis, zone), name: _y_column(line.y)})
     dots = len(line.x) <= WITH_DOTS and style["lineStyle"]["opacity"] == 1.0
     return Part(frame, {**style, "name": name, "encode": {"x": 0, "y": 1}, "showSymbol": dots})
 
@@ -139,7 +157,7 @@ def _with_raw(part: Part, line: Line, live: Series, x: Array) -> Part:
     at = np.clip(np.searchsorted(x, line.x, side="right") - 1, 0, max(len(x) - 1, 0))
     known = np.isfinite(line.y) & (x[at] == line.x) if len(x) else np.zeros(len(line.x), np.bool_)
     logged = np.where(known & np.isfinite(live.value[at]), live.value[at], np.nan) if len(x) else line.y
-    frame = part.frame.set_axis([part.frame.columns[0], "smoothed"], axis=1).assign(**{"as logged": logged})
+    frame = part.frame.set_axis([part.frame.columns[0], "smoothed"], axis=1).assign(**{"as logged": _y_column(logged)})
     return Part(frame, {**part.series, "encode": {"x": 0, "y": 1, "tooltip": [1, 2]}})
 
 
@@ -202,3 +220,18 @@ def _x_column(x: Array, axis: Axis, zone: tzinfo) -> Any:
     if axis is Axis.STEP and len(x) and np.isfinite(x).all() and np.abs(x).max() < 2**31:
         return x.astype(np.int32)
     return x
+
+
+def _plain_values(column: pd.Series[Any]) -> list[Any]:
+    """What JSON has a word for, in seven digits."""
+    if column.dtype.kind == "M":
+        return [None if pd.isna(each) else each.isoformat() for each in column]
+    if column.dtype.kind == "i":
+        return [int(each) for each in column]
+    return [float(f"{each:.7g}") if np.isfinite(each) else None for each in column]
+
+
+def _y_column(y: Array) -> Any:
+    """Seven digits in four bytes, where that holds them: the hover shows six. Steps and extremes were chosen before, from all digits."""
+    size = np.abs(y[np.isfinite(y) & (y != 0)])
+    return y.astype(np.float32) if not len(size) or (size.min() > 1e-30 and size.max() < 1e30) else y

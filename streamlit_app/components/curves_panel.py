@@ -29,7 +29,6 @@ from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.wording import count
 
 TABLE_ROWS = 5000
-CHART = "curves"
 
 
 @st.fragment
@@ -112,23 +111,25 @@ def _say_range(look: Look, page: Page) -> None:
 
 def _chart(page: Page, tracks: Sequence[Track], look: Look) -> None:
     option, height = curves_option(tracks, look, page.zone)
+    key = f"curves-{st.session_state.get('zooms', 0)}"
     st.echarts_chart(
-        option, height=height, alt=alt_text(tracks, look), key=CHART, on_select=lambda: _zoom(look.axis, page)
+        option, height=height, alt=alt_text(tracks, look), key=key, on_select=lambda: _zoom(key, look.axis, page)
     )
     said = under_chart(tracks, look, page.zone)
     how = "To look closer, press the brush at the top right and drag over the curves, or type a range."
     st.caption(f"{said} {how}")
 
 
-def _zoom(axis: Axis, page: Page) -> None:
-    """What was brushed becomes the range; the chart is then drawn from all rows between."""
-    for area in st.session_state[CHART].selection.areas:
+def _zoom(key: str, axis: Axis, page: Page) -> None:
+    """What was brushed becomes the range. The chart is then drawn from all rows between, as a new one: without the brushed area."""
+    for area in st.session_state[key].selection.areas:
         ends = area.get("coord_range")
         if area.get("brush_type") == "lineX" and isinstance(ends, list) and len(ends) == 2:
             low, high = sorted(float(end) for end in ends)
             unit = 1000.0 if axis is Axis.CLOCK else 1.0
             if low < high:
                 set_range(low / unit, high / unit, axis, page.zone)
+                st.session_state["zooms"] = st.session_state.get("zooms", 0) + 1
             return
 
 

@@ -14,6 +14,8 @@ HEIGHT = 26
 TOP = 40
 WIDE = 0.12
 """Share of the bar from which the GPU's name fits beside the session's number; the rules and the table below have the rest."""
+MOST = 120
+"""Spans that are drawn one by one."""
 NAMED = 0.04
 """Share of the width that a handover keeps from the next one to have its name at the rule."""
 
@@ -25,6 +27,8 @@ class Span:
     place: int
     low: float
     high: float
+    last: int | None = None
+    """The last one, where several neighbours are drawn as one."""
 
     def width(self, *, is_log: bool) -> float:
         """How much of the axis it takes, in the axis's own measure."""
@@ -46,6 +50,7 @@ def add_strip(
     option["yAxis"].append({"type": "value", "gridIndex": row, "show": False, "min": 0, "max": 1})
     style = {"fontSize": 12, "fontWeight": "normal"}
     option["title"].append({"text": "sessions", "left": 0, "top": TOP + 5, "textStyle": style})
+    spans = merge_narrow(spans)
     all_of_it = Span(0, min((s.low for s in spans), default=0.0), max((s.high for s in spans), default=0.0))
     share = {s.place: s.width(is_log=is_log) / (all_of_it.width(is_log=is_log) or 1.0) for s in spans}
     seen = set()
@@ -65,9 +70,29 @@ def add_strip(
             "lineStyle": {"opacity": 0},
             "tooltip": {"show": False},
             "data": [[to_axis(edge), None] for s in spans for edge in (s.low, s.high)],
-            "markArea": {"silent": True, "data": areas},
+            "markArea": {
+                "silent": True,
+                "label": {"show": True, "position": "inside", "color": "#ffffff", "fontSize": 11, "fontWeight": 600},
+                "itemStyle": {"opacity": 1, "borderColor": "#ffffff", "borderWidth": 1},
+                "data": areas,
+            },
         }
     )
+
+
+def merge_narrow(spans: Sequence[Span]) -> list[Span]:
+    """The spans; of very many, neighbours together, so that each can still be seen."""
+    if len(spans) <= MOST:
+        return list(spans)
+    least = (spans[-1].high - spans[0].low) / MOST
+    merged: list[Span] = []
+    for span in spans:
+        before = merged[-1] if merged else None
+        if before is not None and before.high - before.low < least:
+            merged[-1] = Span(before.place, before.low, max(before.high, span.high), span.place)
+        else:
+            merged.append(span)
+    return merged
 
 
 def _gpu(track: Track, place: int) -> str:
@@ -76,12 +101,10 @@ def _gpu(track: Track, place: int) -> str:
 
 
 def _area(span: Span, gpu: str, to_axis: Callable[[float], float | str], *, wide: bool) -> list[dict[str, Any]]:
-    number = str(span.place + 1)
-    label = {"show": True, "position": "inside", "color": "#ffffff", "fontSize": 11, "fontWeight": 600}
-    style = {"color": gpu_colour(gpu), "opacity": 1, "borderColor": "#ffffff", "borderWidth": 1}
-    name = f"{number} · {gpu}" if wide else number
+    number = str(span.place + 1) if span.last is None else f"{span.place + 1:,} to {span.last + 1:,}"
+    name = (number if span.last is not None else f"{number} · {gpu}") if wide else number if span.last is None else ""
     return [
-        {"name": name, "xAxis": to_axis(span.low), "itemStyle": style, "label": label},
+        {"name": name, "xAxis": to_axis(span.low), "itemStyle": {"color": gpu_colour(gpu)}},
         {"xAxis": to_axis(span.high)},
     ]
 
@@ -90,19 +113,15 @@ def _rules(
     spans: Sequence[Span], share: Mapping[int, float], track: Track, to_axis: Callable[[float], float | str]
 ) -> dict[str, Any]:
     """`share`: how much of the axis each session takes; one that is not in it gets no name at its rule."""
-    rules = []
+    rules: list[dict[str, Any]] = []
     for span in spans[1:]:
-        shown = share.get(span.place, 0.0) >= NAMED
-        rules.append(
-            {
-                "xAxis": to_axis(span.low),
-                "name": _gpu(track, span.place),
-                "label": {"show": shown, "formatter": "{b}", "position": "insideEndTop", "fontSize": 10},
-            }
-        )
+        rules.append({"xAxis": to_axis(span.low), "name": _gpu(track, span.place)})
+        if share.get(span.place, 0.0) < NAMED:
+            rules[-1]["label"] = {"show": False}
     return {
         "silent": True,
         "symbol": "none",
+        "label": {"show": bool(share), "formatter": "{b}", "position": "insideEndTop", "fontSize": 10},
         "lineStyle": {"type": "dotted", "width": 1, "opacity": 0.6, "color": "#8b9194"},
         "data": rules,
     }
