@@ -41,7 +41,8 @@ def show_config_diff(configs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     st.dataframe(
         differing[:MOST_ROWS], hide_index=True, alt=f"{plural(len(differing), 'setting')} in which the runs differ"
     )
-    st.caption(escaped(f"{plural(same, 'setting')} the same in all of them."))
+    if same:
+        st.caption(escaped(f"{plural(same, 'setting')} {'is' if same == 1 else 'are'} the same in all of them."))
 
 
 def diff_configs(configs: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[list[dict[str, str]], int]:

@@ -63,7 +63,7 @@ def session_spans(track: Track, look: Look) -> list[Span]:
     for metric in look.metrics:
         if metric not in track.curves.series:
             continue
-        live = track.curves.series[metric].live
+        live = track.live(metric)
         x = track.x(live, look)
         known = np.isfinite(x)
         session, x = live.session[known], x[known]
@@ -99,7 +99,9 @@ def _x_range(tracks: Sequence[Track], look: Look) -> tuple[float, float]:
         for metric in look.metrics:
             found = track.curves.series.get(metric)
             if found is not None:
-                values.append(track.x(found if look.ghosts and place == 0 else found.live, look))
+                values.append(track.x(track.live(metric), look))
+                if look.ghosts and place == 0:
+                    values.append(track.x(track.ghosts(metric), look))
     every = np.concatenate(values)
     every = every[np.isfinite(every)]
     low, high = (float(every.min()), float(every.max())) if len(every) else (np.nan, np.nan)
@@ -149,7 +151,7 @@ def values_in_view(tracks: Sequence[Track], metric: str, look: Look) -> Array:
     found = [np.zeros(0)]
     for track in tracks:
         if metric in track.curves.series:
-            live = track.curves.series[metric].live
+            live = track.live(metric)
             x = track.x(live, look)
             found.append(live.value[(x >= low) & (x <= high)])
     return np.concatenate(found)

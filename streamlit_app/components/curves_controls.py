@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
 
@@ -65,7 +66,7 @@ def choose_look(metrics: tuple[str, ...], zone: tzinfo) -> Look:
         key="axis",
         width=150,
         bind=URL,
-        on_change=_show_all,
+        on_change=show_all,
         help="Hours of training leave the pauses between sessions out; clock time shows them.",
     )
     weight = st.slider(
@@ -79,7 +80,13 @@ def choose_look(metrics: tuple[str, ...], zone: tzinfo) -> Look:
         bind=URL,
         help="A moving average without a bias at the start; it never runs across a resume. The line as logged stays faint behind it.",
     )
-    with st.popover("View", icon=":material/tune:"):
+    low, high = _range(axis or Axis.STEP, zone)
+    return Look(metrics, axis or Axis.STEP, weight, low=low, high=high)
+
+
+def refine_look(look: Look) -> Look:
+    """What is changed less often. Not in a popover: the Tab key would come to its content last of all."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         log = st.toggle("Logarithmic y axis", key="log", bind=URL)
         log_x = st.toggle("Logarithmic x axis", key="logx", bind=URL, help="Not over clock time.")
         robust = st.toggle(
@@ -95,10 +102,10 @@ def choose_look(metrics: tuple[str, ...], zone: tzinfo) -> Look:
             bind=URL,
             help="Faded, dashed lines: steps that a later session ran again after a resume, and branches.",
         )
-        best = st.selectbox("Mark the best point", list(Best), format_func=lambda b: b.value, key="best", bind=URL)
-    with st.popover("Range", icon=":material/arrow_range:"):
-        low, high = _range(axis or Axis.STEP, zone)
-    return Look(metrics, axis or Axis.STEP, weight, log, log_x, ghosts, robust, best or Best.BY_NAME, low, high)
+    best = st.selectbox(
+        "Mark the best point", list(Best), format_func=lambda b: b.value, key="best", bind=URL, width=220
+    )
+    return replace(look, log=log, log_x=log_x, robust=robust, ghosts=ghosts, best=best or Best.BY_NAME)
 
 
 def choose_beside(labels: Mapping[str, str]) -> list[str]:
@@ -125,29 +132,29 @@ def set_range(low: float, high: float, axis: Axis, zone: tzinfo) -> None:
     st.session_state["from"], st.session_state["to"] = round(low, digits), round(high, digits)
 
 
-def _show_all() -> None:
+def show_all() -> None:
+    """Leave the range. For callbacks."""
     for key in ("from", "to", "since", "until"):
         if key in st.session_state:
             st.session_state[key] = None
 
 
-show_all = _show_all
-
-
 def _range(axis: Axis, zone: tzinfo) -> tuple[float | None, float | None]:
     """Two inputs, for the keyboard and for exact ends; an empty one leaves that end open."""
     if axis is Axis.CLOCK:
-        ends: dict[str, Any] = {"value": None, "min_value": _FIRST_DAY, "max_value": _LAST_DAY, "bind": URL}
-        since = st.datetime_input("Since", key="since", **ends)
-        until = st.datetime_input("Until", key="until", **ends)
+        ends: dict[str, Any] = {
+            "value": None,
+            "min_value": _FIRST_DAY,
+            "max_value": _LAST_DAY,
+            "bind": URL,
+            "width": 190,
+        }
+        since = st.datetime_input("From", key="since", **ends)
+        until = st.datetime_input("To", key="until", **ends)
         return _seconds(since, zone), _seconds(until, zone)
-    step = 100.0 if axis is Axis.STEP else 0.1
-    low = st.number_input(
-        f"From {axis.value}", value=None, step=step, format="%.10g", key="from", bind=URL, placeholder="the first"
-    )
-    high = st.number_input(
-        f"To {axis.value}", value=None, step=step, format="%.10g", key="to", bind=URL, placeholder="the last"
-    )
+    shape: dict[str, Any] = {"step": 100.0 if axis is Axis.STEP else 0.1, "format": "%.10g", "width": 150}
+    low = st.number_input("From", value=None, key="from", bind=URL, placeholder="the first", **shape)
+    high = st.number_input("To", value=None, key="to", bind=URL, placeholder="the last", **shape)
     return _finite(low), _finite(high)
 
 

@@ -37,9 +37,9 @@ class Ghost:
     again_label: str
 
 
-def ghosts_of(track: Track, series: Series, look: Look) -> Iterator[Ghost]:
+def ghosts_of(track: Track, metric: str, look: Look) -> Iterator[Ghost]:
     """The ghosts of one metric within the look's range, oldest session first."""
-    ghosts, live = series.ghosts, series.live
+    ghosts, live = track.ghosts(metric), track.live(metric)
     x = track.x(ghosts, look)
     low, high = look.span or (-np.inf, np.inf)
     inside = np.isfinite(x) & (x >= low) & (x <= high)

@@ -73,8 +73,8 @@ def parts_of(tracks: Sequence[Track], metric: str, row: int, look: Look, zone: t
         dash = "solid" if alone else DASHES[place % len(DASHES)]
         name = plain(metric, limit=60) if alone else track.name
         if look.ghosts and place == 0:
-            yield from _ghosts(track, found, name, colour, look, zone)
-        live = found.live
+            yield from _ghosts(track, metric, name, colour, look, zone)
+        live = track.live(metric)
         if look.weight > 0 and alone:
             raw = live_line(track, live, replace(look, weight=0.0))
             shadow = _part(raw, f"{name}, as logged", _style(colour, width=1.0, opacity=0.25), look, zone)
@@ -84,7 +84,7 @@ def parts_of(tracks: Sequence[Track], metric: str, row: int, look: Look, zone: t
         main = _part(line, name, _style(colour, width=1.8, opacity=1.0, dash=dash), look, zone)
         if look.weight > 0 and alone:
             main = _with_raw(main, line, live, track.x(live, look))
-        main.series.update(_best(track, live, metric, look, zone))
+        main.series.update(_best(track, metric, look, zone))
         yield main
 
 
@@ -132,8 +132,8 @@ def _by_decades(live: Series, x: Array, look: Look) -> Line:
     return Line(np.concatenate([part.x for part in lines]), np.concatenate([part.y for part in lines]))
 
 
-def _ghosts(track: Track, found: Series, name: str, colour: str, look: Look, zone: tzinfo) -> Iterator[Part]:
-    for ghost in ghosts_of(track, found, look):
+def _ghosts(track: Track, metric: str, name: str, colour: str, look: Look, zone: tzinfo) -> Iterator[Part]:
+    for ghost in ghosts_of(track, metric, look):
         y = np.where(ghost.y > 0, ghost.y, np.nan) if look.log else ghost.y
         columns = {look.axis.value: _x_column(ghost.x, look.axis, zone), "drawn": _y_column(y)}
         columns[ghost.first_label] = _y_column(ghost.first)
@@ -172,15 +172,15 @@ def _style(colour: str, *, width: float, opacity: float, dash: Any = "solid") ->
     }
 
 
-def _best(track: Track, live: Series, metric: str, look: Look, zone: tzinfo) -> dict[str, Any]:
+def _best(track: Track, metric: str, look: Look, zone: tzinfo) -> dict[str, Any]:
     """A ring round the best value, as it was logged, with the value beside it."""
-    found = best_of(track, live, metric, look)
+    found = best_of(track, metric, look)
     if found is None:
         return {}
     x, value = found
     if (look.log and value <= 0) or not np.isfinite(x) or (look.span and not look.span[0] <= x <= look.span[1]):
         return {}
-    align = _align(x, track.x(live, look), look)
+    align = _align(x, track.x(track.live(metric), look), look)
     label = {"show": True, "position": "top", "align": align, "formatter": "{b}", "fontSize": 11}
     point = {"coord": [on_axis(x, look.axis, zone), value], "name": f"best {number(value)}"}
     style = {"borderWidth": 2, "borderColor": "#ffffff", "opacity": 1}
@@ -205,9 +205,9 @@ def _align(x: float, xs: Array, look: Look) -> str:
     return "right" if share > 0.88 else "left" if share < 0.08 else "center"
 
 
-def best_of(track: Track, live: Series, metric: str, look: Look) -> tuple[float, float] | None:
+def best_of(track: Track, metric: str, look: Look) -> tuple[float, float] | None:
     """X and value of the best point of one metric, over the whole run; None where none is to be marked."""
-    largest = look.largest_is_best(metric)
+    largest, live = look.largest_is_best(metric), track.live(metric)
     found = best_point(live, largest=largest) if largest is not None and len(live) else None
     return (float(track.curves.x(live, look.axis)[found[0]]), found[1]) if found else None
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -73,6 +74,22 @@ class Track:
     """Plain text, another one for each track."""
     curves: RunCurves
     sessions: dict[str, Session]
+    _kept: dict[Any, Any] = field(default_factory=dict, repr=False)
+    """What one drawing asks for again and again: parts of series, and x values with the series they are of."""
+
+    def live(self, metric: str) -> Series:
+        """The rows of a metric that count; KeyError where the run has not logged it."""
+        if ("live", metric) not in self._kept:
+            self._kept["live", metric] = self.curves.series[metric].live
+        found: Series = self._kept["live", metric]
+        return found
+
+    def ghosts(self, metric: str) -> Series:
+        """The rows of a metric that do not count."""
+        if ("ghosts", metric) not in self._kept:
+            self._kept["ghosts", metric] = self.curves.series[metric].ghosts
+        found: Series = self._kept["ghosts", metric]
+        return found
 
     def who(self, place: int) -> str:
         """The session of a leg as "session 4 (L4)"; plain text."""
@@ -81,8 +98,12 @@ class Track:
 
     def x(self, series: Series, look: Look) -> Array:
         """The x value of each row; NaN where the axis has no place for it."""
-        x = self.curves.x(series, look.axis)
-        return np.where(x > 0, x, np.nan) if look.has_log_x else x
+        key = (id(series), look.axis, look.has_log_x)
+        if key not in self._kept:
+            x = self.curves.x(series, look.axis)
+            self._kept[key] = (series, np.where(x > 0, x, np.nan) if look.has_log_x else x)
+        found: Array = self._kept[key][1]
+        return found
 
 
 def guess_largest(metric: str) -> bool | None:

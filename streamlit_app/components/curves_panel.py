@@ -14,6 +14,7 @@ from batonpass.streamlit_app.components.curves_controls import (
     choose_beside,
     choose_look,
     choose_metrics,
+    refine_look,
     set_range,
     show_all,
 )
@@ -44,8 +45,6 @@ def show_curves(page: Page, run: RunStory) -> None:
     place_for_metrics = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         place_for_look = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", width="content")
-        with st.popover("Compare", icon=":material/compare_arrows:"):
-            beside = choose_beside(labels)
         as_table = st.segmented_control(
             "Show as",
             ["Curves", "Table"],
@@ -56,11 +55,16 @@ def show_curves(page: Page, run: RunStory) -> None:
             bind=URL,
         )
         place_for_csv = st.container(width="content")
+    with st.expander("View and compare", icon=":material/tune:"):
+        place_for_view = st.container()
+        beside = choose_beside(labels)
     tracks = [track, *_beside(page, beside, labels)]
     with place_for_metrics:
         metrics = choose_metrics(_names(tracks))
     with place_for_look:
         look = choose_look(metrics, page.zone)
+    with place_for_view:
+        look = refine_look(look)
     with place_for_csv:
         _csv_button(run, tracks, look)
     _say_range(look, page)

@@ -12,7 +12,7 @@ from batonpass.streamlit_app.components.curves_chart import robust_limits, value
 from batonpass.streamlit_app.components.curves_lines import best_of
 from batonpass.streamlit_app.components.curves_look import Look, Track
 from batonpass.streamlit_app.components.text import escaped, plain
-from batonpass.streamlit_app.curves import Axis, count_not_finite
+from batonpass.streamlit_app.curves import Axis
 from batonpass.streamlit_app.wording import count, local, number, plural
 
 
@@ -22,7 +22,7 @@ def alt_text(tracks: Sequence[Track], look: Look) -> str:
     for metric in look.metrics[:6]:
         for track in tracks[:4]:
             if metric in track.curves.series:
-                values = track.curves.series[metric].live.value
+                values = track.live(metric).value
                 finite = values[np.isfinite(values)]
                 if len(finite):
                     of = f" of {track.name}" if len(tracks) > 1 else ""
@@ -51,7 +51,7 @@ def in_range(x: float | None, axis: Axis, zone: tzinfo) -> str:
 
 
 def _ghosts(track: Track, look: Look) -> Iterator[str]:
-    ghosts = sum(len(track.curves.series[m].ghosts) for m in look.metrics if m in track.curves.series)
+    ghosts = sum(len(track.ghosts(m)) for m in look.metrics if m in track.curves.series)
     if ghosts and look.ghosts:
         yield (
             f"Faded and dashed: {plural(ghosts, 'value')} of steps that were run again, or of a branch; point at one to see what it was first."
@@ -61,11 +61,7 @@ def _ghosts(track: Track, look: Look) -> Iterator[str]:
 def _best(tracks: Sequence[Track], look: Look, zone: tzinfo) -> Iterator[str]:
     for metric in look.metrics[:4]:
         for track in tracks[:4]:
-            found = (
-                best_of(track, track.curves.series[metric].live, metric, look)
-                if metric in track.curves.series
-                else None
-            )
+            found = best_of(track, metric, look) if metric in track.curves.series else None
             if found is not None:
                 of = f" of {escaped(track.name, limit=60)}" if len(tracks) > 1 else ""
                 where = in_range(found[0], look.axis, zone)
@@ -75,8 +71,8 @@ def _best(tracks: Sequence[Track], look: Look, zone: tzinfo) -> Iterator[str]:
 def _left_out(tracks: Sequence[Track], look: Look) -> Iterator[str]:
     for metric in look.metrics:
         name = escaped(metric, limit=40)
-        series = [t.curves.series[metric] for t in tracks if metric in t.curves.series]
-        if bad := sum(count_not_finite(each) for each in series):
+        live = [t.live(metric) for t in tracks if metric in t.curves.series]
+        if bad := sum(int(np.count_nonzero(~np.isfinite(each.value))) for each in live):
             yield f"{name} has {plural(bad, 'value')} that are not numbers, drawn as gaps."
         values = values_in_view(tracks, metric, look)
         if look.log and (below := int(np.count_nonzero(values <= 0))):

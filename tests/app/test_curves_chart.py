@@ -93,7 +93,7 @@ def test_a_ghost_names_both_sessions_and_its_every_point_knows_both_values(cats:
 
 
 def test_a_branch_is_a_ghost_that_nobody_has_recomputed(cats: Track) -> None:
-    branch = [g for g in ghosts_of(cats, cats.curves.series["loss"], Look(("loss",))) if g.label.startswith("branch")]
+    branch = [g for g in ghosts_of(cats, "loss", Look(("loss",))) if g.label.startswith("branch")]
     assert [g.first_label for g in branch] == ["value on the branch, session 7 (RTX 3060)"]
     assert branch[0].again is None
 
@@ -109,7 +109,7 @@ def test_a_ghost_of_any_length_keeps_its_extremes_and_exact_pairs(
 ) -> None:
     keep = min(keep, len(first) - 1)
     track = track_of(first, again, keep=keep)
-    found = list(ghosts_of(track, track.curves.series["loss"], Look(("loss",))))
+    found = list(ghosts_of(track, "loss", Look(("loss",))))
     lost = first[keep:]
     drawn = np.concatenate([g.first for g in found])
     assert np.nanmin(drawn) == min(lost)
@@ -131,7 +131,7 @@ def test_very_many_ghosts_become_one_line_and_none_is_lost() -> None:
         leg.session: table([float(i), 100.0 + i], first_step=i + 1, at=1e9 + 10 * i) for i, leg in enumerate(legs)
     }
     track = Track("run", RunCurves(tuple(legs), stitch(legs, tables), {}), {})
-    found = list(ghosts_of(track, track.curves.series["loss"], Look(("loss",))))
+    found = list(ghosts_of(track, "loss", Look(("loss",))))
     assert len(found) == MOST_GHOSTS + 1
     drawn = np.concatenate([g.first for g in found])
     assert sorted(drawn[~np.isnan(drawn)]) == [100.0 + i for i in range(count)]
@@ -210,10 +210,9 @@ def test_which_end_is_good_is_guessed_from_the_name_and_otherwise_left(name: str
 def test_the_best_point_is_the_logged_one_not_the_smoothed() -> None:
     values = [5.0, 4.0, 0.25, 4.0, math.nan, 3.0]
     track = track_of(values)
-    live = track.curves.series["loss"].live
-    assert best_of(track, live, "loss", Look(("loss",), weight=0.9)) == (3.0, 0.25)
-    assert best_of(track, live, "loss", Look(("loss",), best=Best.LARGEST)) == (1.0, 5.0)
-    assert best_of(track, live, "loss", Look(("loss",), best=Best.NONE)) is None
+    assert best_of(track, "loss", Look(("loss",), weight=0.9)) == (3.0, 0.25)
+    assert best_of(track, "loss", Look(("loss",), best=Best.LARGEST)) == (1.0, 5.0)
+    assert best_of(track, "loss", Look(("loss",), best=Best.NONE)) is None
     option, _ = curves_option([track], Look(("loss",), weight=0.9), UTC)
     marks = [s["markPoint"]["data"][0] for s in option["series"] if "markPoint" in s]
     assert marks == [{"coord": [3.0, 0.25], "name": "best 0.25"}]
