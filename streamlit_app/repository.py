@@ -40,8 +40,8 @@ POLL_S = 15.0
 """The youngest that data is when it is read again."""
 DEEP_POLL_S = 60.0
 """New runs, notes and accounts are looked for at most this often."""
-CURVES_KEPT = 6
-"""Runs whose stitched metrics are kept in memory."""
+CURVES_KEPT = 12
+"""Runs whose stitched metrics are kept in memory: more than are ever drawn beside each other."""
 
 T = TypeVar("T")
 

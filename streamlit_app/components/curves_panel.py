@@ -24,7 +24,7 @@ from batonpass.streamlit_app.components.curves_words import alt_text, in_range, 
 from batonpass.streamlit_app.components.page import Page, say_broken
 from batonpass.streamlit_app.components.resume_verdict import compare_resumes, judge_resumes
 from batonpass.streamlit_app.components.run_choice import run_labels
-from batonpass.streamlit_app.components.text import escaped, plain
+from batonpass.streamlit_app.components.text import escaped, file_name, plain
 from batonpass.streamlit_app.curves import Axis, RunCurves
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.wording import count
@@ -150,7 +150,7 @@ def _csv_button(run: RunStory, tracks: Sequence[Track], look: Look) -> None:
     st.download_button(
         "CSV",
         lambda: to_csv(long_table(tracks, names, look)),
-        file_name=f"{run.files.info.slug}-metrics.csv",
+        file_name=file_name(run.files.info.slug, "-metrics.csv"),
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",
