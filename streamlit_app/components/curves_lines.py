@@ -101,14 +101,15 @@ def live_line(track: Track, live: Series, look: Look) -> Line:
 
 def _by_sessions(live: Series, x: Array, look: Look) -> Line:
     """Over clock time a line of its own for each session: nothing was trained in between."""
-    places = np.unique(live.session)
-    if len(places) > MOST_SESSIONS:
+    if not len(live):
+        return Line(x, x)
+    starts = np.flatnonzero(np.r_[True, np.diff(live.session) != 0])
+    if len(starts) > MOST_SESSIONS:
         return draw(live, x, buckets=BUCKETS, span=look.span)
     xs, ys = [np.zeros(0)], [np.zeros(0)]
-    for place in places:
-        mine = live.session == place
-        share = max(20, BUCKETS * int(np.count_nonzero(mine)) // len(live))
-        line = draw(live.select(mine), x[mine], buckets=share, span=look.span)
+    for first, end in zip(starts.tolist(), [*starts[1:].tolist(), len(live)], strict=True):
+        share = max(20, BUCKETS * (end - first) // len(live))
+        line = draw(live.select(slice(first, end)), x[first:end], buckets=share, span=look.span)
         xs += [line.x, line.x[-1:]]
         ys += [line.y, np.full(len(line.x[-1:]), np.nan)]
     return Line(np.concatenate(xs), np.concatenate(ys))
@@ -116,8 +117,12 @@ def _by_sessions(live: Series, x: Array, look: Look) -> Line:
 
 def _by_decades(live: Series, x: Array, look: Look) -> Line:
     """On a logarithmic x axis buckets of their own for each stretch of the axis; the rows from zero down are left out."""
-    known = np.isfinite(x)
-    series, xs = live.select(known), x[known]
+    if not len(x):
+        return Line(x, x)
+    finite = np.isfinite(x)
+    begin = int(finite.argmax())
+    rows = slice(begin, None) if finite[begin:].all() else finite
+    series, xs = live.select(rows), x[rows]
     low, high = look.span or (-np.inf, np.inf)
     inside = xs[(xs >= low) & (xs <= high)]
     if not len(inside) or inside.min() == inside.max():
@@ -125,8 +130,10 @@ def _by_decades(live: Series, x: Array, look: Look) -> Line:
     edges = np.geomspace(inside.min(), inside.max(), LOG_PARTS + 1)
     edges[-1] = np.nextafter(edges[-1], np.inf)
     lines = []
+    in_order = bool(np.all(xs[1:] >= xs[:-1]))
     for first, end in pairwise(edges):
-        line = draw(series, xs, buckets=BUCKETS // LOG_PARTS, span=(float(first), float(end)))
+        near = slice(*np.searchsorted(xs, (first, end)).tolist()) if in_order else slice(None)
+        line = draw(series.select(near), xs[near], buckets=BUCKETS // LOG_PARTS, span=(float(first), float(end)))
         mine = (line.x >= first) & (line.x < end)
         lines.append(Line(line.x[mine], line.y[mine]))
     return Line(np.concatenate([part.x for part in lines]), np.concatenate([part.y for part in lines]))
@@ -178,7 +185,12 @@ def _best(track: Track, metric: str, look: Look, zone: tzinfo) -> dict[str, Any]
     if found is None:
         return {}
     x, value = found
-    if (look.log and value <= 0) or not np.isfinite(x) or (look.span and not look.span[0] <= x <= look.span[1]):
+    if (
+        (look.log and value <= 0)
+        or (look.has_log_x and x <= 0)
+        or not np.isfinite(x)
+        or (look.span and not look.span[0] <= x <= look.span[1])
+    ):
         return {}
     align = _align(x, track.x(track.live(metric), look), look)
     label = {"show": True, "position": "top", "align": align, "formatter": "{b}", "fontSize": 11}

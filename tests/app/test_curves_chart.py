@@ -304,3 +304,17 @@ def test_the_words_in_place_of_the_chart_say_where_each_metric_began_and_ended()
     track = track_of([3.0, math.nan, 1.5])
     assert alt_text([track], Look(("loss",))) == "run over 1 session: loss from 3 to 1.5"
     assert "beside 1 other run" in alt_text([track, replace_name(track, "b")], Look(("loss",)))
+
+
+@pytest.mark.parametrize("axis", list(Axis))
+@pytest.mark.parametrize("log", [False, True])
+def test_a_metric_of_a_branch_alone_is_drawn_as_a_ghost_on_every_axis(axis: Axis, log: bool) -> None:
+    legs = (Leg("a", Role.TRUNK, None), Leg("b", Role.BRANCH, None))
+    tables = {"a": table([1.0, 2.0]), "b": table([3.0, 4.0], name="only here")}
+    track = Track("run", RunCurves(legs, stitch(legs, tables), {0: (1e9, 0.0), 1: (1e9, 0.0)}), {})
+    look = Look(("only here", "loss"), axis=axis, weight=0.5, log=log, log_x=log, robust=True)
+    option, height = curves_option([track], look, UTC)
+    assert height > 200
+    assert any("branch" in s["name"] for s, _ in lines(option))
+    assert "only here has no value" in under_chart([track], look, UTC)
+    assert "loss from 1 to 2" in alt_text([track], look)
