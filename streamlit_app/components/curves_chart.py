@@ -73,7 +73,7 @@ def session_spans(track: Track, look: Look) -> list[Span]:
             low, high = found.get(place, (np.inf, -np.inf))
             found[place] = (min(low, first), max(high, last))
     spans = [Span(place, low, high) for place, (low, high) in sorted(found.items())]
-    if look.axis is Axis.CLOCK:
+    if not spans or look.axis is Axis.CLOCK:
         return spans
     nexts = [*(s.low for s in spans[1:]), -np.inf]
     return [Span(s.place, s.low, max(s.high, after)) for s, after in zip(spans, nexts, strict=True)]

@@ -60,7 +60,9 @@ def track_of(values: list[float], again: list[float] = (), *, keep: int = 0, nam
 
 
 def table(values: list[float], *, first_step: int = 1, at: float = 1e9, name: str = "loss") -> MetricTable:
-    return MetricTable.from_rows(Row(i, first_step + i, 0.0, at + i, name, v) for i, v in enumerate(values))
+    return MetricTable.from_rows(
+        Row(i, first_step + i, (first_step + i) / 10, at + i, name, v) for i, v in enumerate(values)
+    )
 
 
 def lines(option: dict[str, Any], grid: int = 0) -> list[tuple[dict[str, Any], pd.DataFrame]]:
