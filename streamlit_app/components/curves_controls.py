@@ -54,7 +54,7 @@ def choose_metrics(names: Sequence[str]) -> tuple[str, ...]:
                     disabled=not found,
                     key="draw-found",
                 )
-    return tuple(chosen)
+    return tuple(chosen[:MOST_METRICS])
 
 
 def choose_look(metrics: tuple[str, ...], zone: tzinfo) -> Look:
@@ -112,7 +112,7 @@ def choose_beside(labels: Mapping[str, str]) -> list[str]:
     """Ids of the runs to draw beside this one: run id -> plain label."""
     if not labels:
         return []
-    return st.multiselect(
+    chosen = st.multiselect(
         "Compare with",
         list(labels),
         format_func=lambda run_id: labels.get(run_id, run_id),
@@ -121,6 +121,7 @@ def choose_beside(labels: Mapping[str, str]) -> list[str]:
         bind=URL,
         placeholder="Other runs",
     )
+    return chosen[:MOST_BESIDE]
 
 
 def set_range(low: float, high: float, axis: Axis, zone: tzinfo) -> None:

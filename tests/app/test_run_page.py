@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from datetime import UTC, datetime
@@ -347,3 +348,16 @@ def test_a_hostile_run_can_be_compared_searched_and_tabled(app: AppMaker, broken
         config={"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": 1}}}}}}}},
     )
     assert not app(broken, page="run", run=CATS).exception
+
+
+def test_a_link_with_more_metrics_than_are_drawn_draws_the_first_of_them(app: AppMaker, one_session: Path) -> None:
+    names = [f"metric {i:02}" for i in range(20)]
+    rows = [[i, 1 + i // 20, 0.0, 1.7e9 + i, i % 20, float(i)] for i in range(200)]
+    edit(next(one_session.glob("runs/*/sessions/*.json")), tail={"names": names, "rows": rows}, rows=200)
+    at = app(one_session)
+    at.query_params["metrics"] = names
+    at = at.switch_page("views/run.py").run()
+    assert not at.exception
+    option = json.loads(at.get("echarts_chart")[0].proto.spec)
+    assert len(option["grid"]) == 12 + 1, "and the bar of the sessions"
+    assert at.text_input(key="find").value == "", "so many metrics have a place to search them"
