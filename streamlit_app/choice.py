@@ -52,7 +52,8 @@ def leave_sample() -> None:
     """Back to the user's own store."""
     st.session_state.pop("look", None)
     st.session_state.pop("run", None)
-    st.query_params.clear()
+    for key in ("look", "run"):  # what the controls of a page keep in the address stays: it is theirs
+        st.query_params.pop(key, None)
 
 
 def choose_store(url: str) -> None:

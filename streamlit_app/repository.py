@@ -40,8 +40,8 @@ POLL_S = 15.0
 """The youngest that data is when it is read again."""
 DEEP_POLL_S = 60.0
 """New runs, notes and accounts are looked for at most this often."""
-CURVES_KEPT = 6
-"""Runs whose stitched metrics are kept in memory."""
+CURVES_KEPT = 12
+"""Runs whose stitched metrics are kept in memory: more than are ever drawn beside each other."""
 
 T = TypeVar("T")
 
@@ -158,6 +158,18 @@ class Repository:
         """One file of a checkpoint, whole and unpacked. FormatError where it does not unpack to what its manifest promises."""
         stored = self._opened().get(naming.pool_file(folder, entry.pool), store_id=entry.id)
         return unpacked(entry, stored)
+
+    def through(self, work: Callable[[Store], T]) -> T:
+        """Something that is done with the store itself, as checking bytes; `refresh` afterwards where it changed something."""
+        return work(self._opened())
+
+    def forget_here(self, run: RunStory) -> None:
+        """Drop what this computer keeps of a run's metrics."""
+        with self._drawing:
+            self._curves.pop(run.files.folder, None)
+        if self._cache is not None:
+            for segment in (s for f in run.files.sessions for s in f.session.segments):
+                (self._cache / "segments" / f"{_hex(segment.sha256)}.parquet").unlink(missing_ok=True)
 
     def add_account_note(self, label: str, text: str, replaces: str | None = None) -> None:
         """A note on an account. Its file is made first, because notes are found by it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from batonpass.streamlit_app.components.checkpoint_care import show_checkpoint_care
 from batonpass.streamlit_app.components.gpus import gpu_name
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import plain
@@ -46,7 +47,8 @@ def show_checkpoints(page: Page, run: RunStory, standing: RunStanding) -> None:
     if len(found) > MOST_CHECKPOINTS:
         st.caption(f"The newest {count(MOST_CHECKPOINTS)} of {count(len(found))} checkpoints.")
     st.dataframe(rows, hide_index=True, alt=f"{len(rows)} checkpoints of {plain(run.name, limit=60)}, newest first")
+    show_checkpoint_care(page, run, found[:MOST_CHECKPOINTS])
     st.caption(
         "Durable: the store's own answer, or another reader's receipt, equals the manifest, byte for byte. Handed over: written to a mounted Drive, "
-        "arrival not proven; `batonpass verify RUN --receipt` on another computer than the writer's proves it."
+        "arrival not proven; another computer than the writer's proves it, here or with `batonpass verify RUN --receipt`."
     )

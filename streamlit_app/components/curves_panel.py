@@ -1,163 +1,171 @@
-"""The curves with their controls, the same numbers as a table, and the CSV."""
+"""The curves with their controls, what is said about them, the same numbers as a table, and the CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-import pandas as pd
 import streamlit as st
 
-from batonpass.core.lineage import Role
-from batonpass.core.metrics.resume_check import ResumeCheck, check_resumes
-from batonpass.streamlit_app.components.curves_chart import Look, curves_option
-from batonpass.streamlit_app.components.gpus import gpu_name
+from batonpass.core.model import Session
+from batonpass.streamlit_app.components.config_table import show_config_diff
+from batonpass.streamlit_app.components.curves_chart import curves_option
+from batonpass.streamlit_app.components.curves_controls import (
+    URL,
+    choose_beside,
+    choose_look,
+    choose_metrics,
+    refine_look,
+    set_range,
+    show_all,
+)
+from batonpass.streamlit_app.components.curves_look import Look, Track
+from batonpass.streamlit_app.components.curves_table import count_rows, long_table, to_csv
+from batonpass.streamlit_app.components.curves_words import alt_text, in_range, under_chart
 from batonpass.streamlit_app.components.page import Page, say_broken
+from batonpass.streamlit_app.components.resume_verdict import compare_resumes, judge_resumes
+from batonpass.streamlit_app.components.run_choice import run_labels
 from batonpass.streamlit_app.components.text import escaped, file_name, plain
-from batonpass.streamlit_app.curves import Axis, RunCurves, count_not_finite
+from batonpass.streamlit_app.curves import Axis, RunCurves
 from batonpass.streamlit_app.overview import RunStory
-from batonpass.streamlit_app.wording import count, number, plural
+from batonpass.streamlit_app.wording import count
 
-FIRST_METRICS = 2
-MOST_METRICS = 6
 TABLE_ROWS = 5000
 
 
+@st.fragment
 def show_curves(page: Page, run: RunStory) -> None:
-    """Everything logged, as one line per metric over all sessions that count."""
-    curves = page.repository.curves(run)
-    if not curves.series:
+    """Everything logged, as one line per metric over all sessions that count. A fragment: a control redraws the curves, not the page."""
+    track = _track(page, run)
+    if not track.curves.series:
         st.markdown("No metric has been logged yet: `run.log(loss=loss)` in the loop fills this place within a minute.")
-        say_broken(curves.broken)
+        say_broken(track.curves.broken)
         return
-    look = _controls(run, curves)
-    if look.metrics:
-        as_table = st.segmented_control(
-            "Show as", ["Curves", "Table"], default="Curves", required=True, key="as", label_visibility="collapsed"
-        )
-        if as_table == "Table":
-            _table(run, curves, look)
-        else:
-            _chart(page, run, curves, look)
-    say_broken(curves.broken)
-
-
-def _controls(run: RunStory, curves: RunCurves) -> Look:
-    names = sorted(curves.series, key=lambda n: (-len(curves.series[n]), n))
-    first = [n for n in names if "loss" in n.lower()][:FIRST_METRICS] or names[:1]
-    key = run.files.info.run_id
-    chosen = st.pills(
-        "Metrics",
-        names[:60],
-        default=first,
-        selection_mode="multi",
-        format_func=lambda n: escaped(n, limit=40),
-        key=f"metrics-{key}",
-    )
+    labels = run_labels(page.overview)
+    labels.pop(run.files.info.run_id, None)
+    place_for_metrics = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        axis = st.selectbox("Over", list(Axis), format_func=lambda a: a.value, key="axis", width=190)
-        weight = st.slider("Smoothing", 0.0, 0.99, 0.6, 0.01, key="weight", width=190)
-        log = st.toggle("Log axis", key="log")
-        ghosts = st.toggle(
-            "Steps run again",
-            value=True,
-            key="ghosts",
-            help="Faded, dashed lines: steps that a later session ran again after a resume, and branches.",
+        place_for_look = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", width="content")
+        as_table = st.segmented_control(
+            "Show as",
+            ["Curves", "Table"],
+            default="Curves",
+            required=True,
+            key="as",
+            label_visibility="collapsed",
+            bind=URL,
         )
-    return Look(tuple(chosen[:MOST_METRICS]), axis or Axis.STEP, weight, log, ghosts)
+        place_for_csv = st.container(width="content")
+    with st.expander("View and compare", icon=":material/tune:"):
+        place_for_view = st.container()
+        beside = choose_beside(labels)
+    tracks = [track, *_beside(page, beside, labels)]
+    with place_for_metrics:
+        metrics = choose_metrics(_names(tracks))
+    with place_for_look:
+        look = choose_look(metrics, page.zone)
+    with place_for_view:
+        look = refine_look(look)
+    with place_for_csv:
+        _csv_button(run, tracks, look)
+    _say_range(look, page)
+    if metrics and as_table == "Table":
+        _table(tracks, look)
+    elif metrics:
+        _chart(page, tracks, look)
+    else:
+        st.caption("No metric is chosen.")
+    _verdict(track.curves, track.sessions)
+    if beside:
+        with st.expander("Settings that differ", icon=":material/difference:"):
+            runs = [(track.name, run), *((labels[i], r) for i in beside if (r := page.overview.run(i)))]
+            show_config_diff([(name, each.files.info.config) for name, each in runs])
+    for each in tracks:
+        say_broken(each.curves.broken)
 
 
-def _chart(page: Page, run: RunStory, curves: RunCurves, look: Look) -> None:
-    option, height = curves_option(curves, [s.session for s in run.files.sessions], look, page.zone)
-    st.echarts_chart(option, height=height, alt=_alt(run, curves, look), key="curves")
-    words = []
-    ghosts = sum(len(curves.series[m].ghosts) for m in look.metrics)
-    if ghosts and look.ghosts:
-        words.append(f"Faded and dashed: {plural(ghosts, 'value')} of steps that were run again, or of a branch.")
-        checks = check_resumes(curves.legs, {m: curves.series[m] for m in look.metrics})
-        words += [repeated(found) for m in look.metrics if (found := [c for c in checks if c.metric == m])]
-    for metric in look.metrics:
-        bad = count_not_finite(curves.series[metric])
-        if bad:
-            words.append(f"{escaped(metric, limit=40)} has {plural(bad, 'value')} that are not numbers, drawn as gaps.")
-    words.append("Hold Ctrl and scroll to zoom.")
-    st.caption(" ".join(words))
+def _track(page: Page, run: RunStory, name: str | None = None) -> Track:
+    sessions = {s.session.id: s.session for s in run.files.sessions}
+    return Track(name or plain(run.name, limit=40) or "(no name)", page.repository.curves(run), sessions)
 
 
-def repeated(checks: Sequence[ResumeCheck]) -> str:
-    """What came out where one metric's steps were run again, over all resumes."""
-    name, steps = escaped(checks[0].metric, limit=40), plural(sum(c.compared for c in checks), "step")
-    bad = [c for c in checks if c.first_step is not None]
-    if not bad:
-        return f"{name}: {steps} run again, bit for bit the same."
-    one = min(bad, key=lambda c: c.first_step or 0)
-    first = f"first at step {count(one.first_step or 0)}, {one.before:.6g} then and {one.after:.6g} now"
-    return f"{name}: {steps} run again, {count(sum(c.different for c in bad))} of them with another value ({first})."
+def _beside(page: Page, chosen: Sequence[str], labels: Mapping[str, str]) -> list[Track]:
+    runs = [(page.overview.run(run_id), labels[run_id]) for run_id in chosen]
+    return [_track(page, run, name) for run, name in runs if run is not None]
 
 
-def _alt(run: RunStory, curves: RunCurves, look: Look) -> str:
-    parts = []
-    for metric in look.metrics:
-        values = curves.series[metric].live.value
-        finite = values[np.isfinite(values)]
-        if len(finite):
-            parts.append(f"{plain(metric, limit=40)} from {number(float(finite[0]))} to {number(float(finite[-1]))}")
-    trunk = sum(1 for leg in curves.legs if leg.role is Role.TRUNK)
-    return f"{plain(run.name, limit=60)} over {plural(trunk, 'session')}: {', '.join(parts) or 'no finite value'}"
+def _names(tracks: Sequence[Track]) -> list[str]:
+    """Every metric: those of the page's run first, the ones with most values in front."""
+    own = tracks[0].curves.series
+    names = sorted(own, key=lambda n: (-len(own[n]), n))
+    return names + sorted({n for t in tracks[1:] for n in t.curves.series} - set(names))
 
 
-def _table(run: RunStory, curves: RunCurves, look: Look) -> None:
-    frame = long_table(run, curves, look.metrics)
-    shown = frame.tail(TABLE_ROWS)
-    if len(shown) < len(frame):
-        st.caption(f"The newest {count(len(shown))} of {count(len(frame))} rows; the CSV has all.")
-    st.dataframe(
-        shown, hide_index=True, height=420, alt=f"The metrics of {plain(run.name, limit=60)}, one value per row"
+def _say_range(look: Look, page: Page) -> None:
+    if look.low is None and look.high is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if look.span is None:
+            st.caption("That range is empty, so all is shown.", width="content")
+        else:
+            low = "the beginning" if look.low is None else in_range(look.low, look.axis, page.zone)
+            high = in_range(look.high, look.axis, page.zone)
+            st.caption(f"From {escaped(low)} to {escaped(high)}", width="content")
+        st.button("Show all", on_click=show_all, type="tertiary", icon=":material/zoom_out_map:", key="show-all")
+
+
+def _chart(page: Page, tracks: Sequence[Track], look: Look) -> None:
+    option, height = curves_option(tracks, look, page.zone)
+    key = f"curves-{st.session_state.get('zooms', 0)}"
+    st.echarts_chart(
+        option, height=height, alt=alt_text(tracks, look), key=key, on_select=lambda: _zoom(key, look.axis, page)
     )
+    said = under_chart(tracks, look, page.zone)
+    how = "To look closer, press the brush at the top right and drag over the curves, or type a range."
+    st.caption(f"{said} {how}")
+
+
+def _zoom(key: str, axis: Axis, page: Page) -> None:
+    """What was brushed becomes the range. The chart is then drawn from all rows between, as a new one: without the brushed area."""
+    for area in st.session_state[key].selection.areas:
+        ends = area.get("coord_range")
+        if area.get("brush_type") == "lineX" and isinstance(ends, list) and len(ends) == 2:
+            low, high = sorted(float(end) for end in ends)
+            unit = 1000.0 if axis is Axis.CLOCK else 1.0
+            if low < high:
+                set_range(low / unit, high / unit, axis, page.zone)
+                st.session_state["zooms"] = st.session_state.get("zooms", 0) + 1
+            return
+
+
+def _table(tracks: Sequence[Track], look: Look) -> None:
+    shown = long_table(tracks, look.metrics, look, newest=TABLE_ROWS)
+    rows = count_rows(tracks, look.metrics, look)
+    if len(shown) < rows:
+        st.caption(f"The newest {count(len(shown))} of {count(rows)} rows; the CSV has all.")
+    st.dataframe(shown, hide_index=True, height=420, alt=f"The metrics of {tracks[0].name}, one value per row")
+
+
+def _csv_button(run: RunStory, tracks: Sequence[Track], look: Look) -> None:
+    names = tuple(dict.fromkeys(n for t in tracks for n in t.curves.series))
     st.download_button(
-        "Download as CSV",
-        lambda: _csv(long_table(run, curves, tuple(curves.series))),
+        "CSV",
+        lambda: to_csv(long_table(tracks, names, look)),
         file_name=file_name(run.files.info.slug, "-metrics.csv"),
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",
+        type="tertiary",
+        help="Every metric, all rows of the range, with session and GPU. The picture: Download as PNG, at the chart's top right corner.",
     )
 
 
-def long_table(run: RunStory, curves: RunCurves, metrics: tuple[str, ...]) -> pd.DataFrame:
-    """One value per row, ordered by time, with the session and GPU that logged it and whether it counts."""
-    sessions = {s.session.id: s.session for s in run.files.sessions}
-    who = [sessions.get(leg.session) for leg in curves.legs]
-    frames = []
-    for metric in metrics:
-        series = curves.series[metric]
-        frames.append(
-            pd.DataFrame(
-                {
-                    "metric": plain(metric, limit=80),
-                    "step": series.step,
-                    "epoch": series.epoch,
-                    "value": series.value,
-                    "counts": ~series.superseded,
-                    "session": [curves.legs[i].session for i in series.session],
-                    "GPU": [gpu_name(s) if (s := who[i]) else "" for i in series.session],
-                    "time (UTC)": [_moment(t) for t in series.time],
-                }
-            )
-        )
-    return pd.concat(frames).sort_values(["time (UTC)", "metric"], kind="stable") if frames else pd.DataFrame()
-
-
-def _moment(seconds: float) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError):
-        return None
-
-
-def _csv(frame: pd.DataFrame) -> bytes:
-    """A cell that a spreadsheet would run as a formula is quoted with an apostrophe."""
-    safe = frame.copy()
-    safe["metric"] = [f"'{m}" if m[:1] in "=+-@" else m for m in safe["metric"]]
-    return bytes(safe.to_csv(index=False).encode())
+def _verdict(curves: RunCurves, sessions: Mapping[str, Session]) -> None:
+    """Compared once for each state of the curves."""
+    kept = st.session_state.get("resume-checks")
+    if kept is None or kept[0] is not curves:
+        kept = st.session_state["resume-checks"] = (curves, compare_resumes(curves))
+    verdict = judge_resumes(kept[1], sessions)
+    if verdict is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.badge(verdict.title, icon=verdict.icon, color=verdict.color)  # type: ignore[arg-type]
+            st.caption(" ".join(verdict.sentences))

@@ -34,6 +34,11 @@ def choose_run(overview: Overview) -> RunStory | None:
     return overview.run(chosen)
 
 
+def run_labels(overview: Overview) -> dict[str, str]:
+    """Run id -> what to call the run, as plain text, for every run there is."""
+    return _labels(sorted(overview.runs, key=lambda r: r.files.annotations.archived))
+
+
 def _labels(runs: list[RunStory]) -> dict[str, str]:
     """Names, told apart by the id where two runs share one."""
     names = {r.files.info.run_id: plain(r.name, limit=60) or "(no name)" for r in runs}

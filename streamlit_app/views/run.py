@@ -7,6 +7,7 @@ import streamlit as st
 from batonpass.streamlit_app.components.checkpoints_table import show_checkpoints
 from batonpass.streamlit_app.components.config_table import show_config
 from batonpass.streamlit_app.components.curves_panel import show_curves
+from batonpass.streamlit_app.components.forget_run import say_forgotten
 from batonpass.streamlit_app.components.notes import show_notes
 from batonpass.streamlit_app.components.organise import show_organise
 from batonpass.streamlit_app.components.page import Page, open_page, say_broken
@@ -22,6 +23,7 @@ from batonpass.streamlit_app.wording import ago, count, duration, plural
 def show() -> None:
     """The page."""
     page = open_page("Run")
+    say_forgotten()
     run = choose_run(page.overview) if page else None
     if page is None or run is None:
         return
@@ -39,7 +41,7 @@ def show() -> None:
     with config:
         show_config(run)
     with organise:
-        show_organise(page, run)
+        show_organise(page, run, standing)
     say_broken(run.files.broken)
 
 
