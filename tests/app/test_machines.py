@@ -261,6 +261,12 @@ def test_a_card_that_the_torch_of_its_session_left_behind_is_warned_of(gpu: Gpu,
     assert not any(note.grave for note in notes_of([tried], "fp32")), "an operation that worked beats every table"
 
 
+def test_a_torch_without_cuda_on_a_machine_with_a_gpu_is_warned_of() -> None:
+    (note,) = notes_of([session(versions={"torch": "2.13.0+cpu"})], "fp32")
+    assert note.grave
+    assert "built without CUDA" in note.text
+
+
 def test_a_failed_first_operation_is_told_with_its_reason() -> None:
     dead = session(
         gpus=(replace(P100, usable=False, why_not="no kernel image is available.\n"),),
