@@ -229,6 +229,13 @@ def test_an_idle_gpu_gets_a_hint_about_its_data_with_the_cores_there_were() -> N
     assert worth_a_look(session(gpu_samples=readings(busy=20, n=3))) == [], "three moments say nothing"
 
 
+def test_a_second_card_that_nobody_uses_is_told_apart_from_slow_data() -> None:
+    samples = tuple(replace(s, utilisation_percent=95.0 if s.index == 0 else 0.0) for s in readings(busy=0, gpus=2))
+    (hint,) = worth_a_look(session(gpus=(T4, T4), gpu_samples=samples))
+    assert hint.startswith("GPU 1 was busy only 0 %")
+    assert "torchrun" in hint
+
+
 def test_full_memory_and_heat_are_worth_a_look() -> None:
     found = worth_a_look(session(gpu_samples=readings(busy=90, memory=int(14.7 * GIB), heat=88)))
     assert any("nearly full" in s for s in found)
