@@ -67,7 +67,7 @@ def _line(curve: Curve, row: int, index: int | None, place: int) -> dict[str, An
         "lineStyle": {"width": 1.6, "type": _DASHES[place % len(_DASHES)]},
     }
     if index is not None:
-        line["endLabel"] = {"show": True, "formatter": f"GPU {index}"}
+        line["endLabel"] = {"show": True, "formatter": f"GPU {index}", "fontSize": 11, "lineHeight": 15}
         line["labelLayout"] = {"moveOverlap": "shiftY"}
     return line
 

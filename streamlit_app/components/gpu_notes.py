@@ -10,7 +10,7 @@ from batonpass.core.gpu.advice import hints, obstacles
 from batonpass.core.gpu.ranking import Precision
 from batonpass.core.gpu.wheels import wheel_gap
 from batonpass.core.model import Gpu, Session
-from batonpass.streamlit_app.components.gpus import gpu_entry, provider_name, short_name
+from batonpass.streamlit_app.components.gpus import card_entry, provider_name, short_name
 from batonpass.streamlit_app.components.text import plain
 from batonpass.streamlit_app.wording import plural
 
@@ -29,9 +29,13 @@ def notes_of(sessions: Iterable[Session], precision: Precision) -> list[CardNote
     """The gravest first, each once however many sessions it is true of."""
     found: dict[CardNote, set[str]] = {}
     where: dict[CardNote, set[str]] = {}
+    known: dict[object, list[CardNote]] = {}  # thousands of sessions met a handful of pairs of card and torch
     for s in sessions:
-        for gpu in {g.name: g for g in s.gpus}.values():
-            for note in _of_card(s, gpu, precision):
+        for gpu in {g.name: g for g in s.gpus[:16]}.values():
+            pair = (replace(gpu, uuid_hash=None), s.versions.get("torch"), s.versions.get("cuda"))
+            if pair not in known:
+                known[pair] = _of_card(s, gpu, precision)
+            for note in known[pair]:
                 found.setdefault(note, set()).add(s.id)
                 where.setdefault(note, set()).add(provider_name(s))
     told = [
@@ -42,28 +46,29 @@ def notes_of(sessions: Iterable[Session], precision: Precision) -> list[CardNote
 
 
 def _of_card(session: Session, gpu: Gpu, precision: Precision) -> list[CardNote]:
-    clean = _clean(session, gpu)
+    clean = _clean(gpu)
     texts = [CardNote(" ".join(grave), grave=True)] if (grave := obstacles(clean, precision)) else []
-    gap = _gap(session, clean)
-    if gap and clean.usable is None:
-        texts.append(
-            CardNote(f"{gap} Nobody tried it on the {clean.name}: a first CUDA operation there will tell.", grave=True)
-        )
+    if clean.usable is None and (gap := _gap(session, clean)):
+        texts.append(CardNote(gap, grave=True))
     return [*texts, *(CardNote(text, grave=False) for text in hints(clean, precision))]
 
 
-def _clean(session: Session, gpu: Gpu) -> Gpu:
+def _clean(gpu: Gpu) -> Gpu:
     """The card under its short name, with a compute capability that can be one: the driver's, else the catalogue's."""
     known = gpu.compute_capability
     if known is None or _CAPABILITY.fullmatch(known) is None:
-        entry = gpu_entry(session)
-        known = entry.compute_capability if entry is not None and gpu == session.gpus[0] else None
+        entry = card_entry(gpu.name, gpu.memory_bytes)
+        known = entry.compute_capability if entry is not None else None
     why = plain(gpu.why_not, limit=200).rstrip(".") if gpu.why_not else None
     return replace(gpu, name=short_name(gpu.name, gpu.memory_bytes), compute_capability=known, why_not=why)
 
 
 def _gap(session: Session, gpu: Gpu) -> str:
+    """Why the torch that the session noted is not expected to run on the card, where nobody tried; empty where nothing is known."""
     torch = plain(session.versions.get("torch", ""), limit=40)
+    if torch.endswith("+cpu"):
+        return f"torch {torch} is built without CUDA and will not use the {gpu.name}."
     if not torch or gpu.compute_capability is None:
         return ""
-    return wheel_gap(gpu.compute_capability, torch, session.versions.get("cuda"))
+    gap = wheel_gap(gpu.compute_capability, torch, session.versions.get("cuda"))
+    return f"{gap} Nobody tried it on the {gpu.name}: a first CUDA operation there will tell." if gap else ""

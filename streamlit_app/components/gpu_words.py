@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from batonpass.core.gpu.readings import MEMORY, POWER, TEMPERATURE, UTILISATION, Curve, Summary, by_gpu, summarise
-from batonpass.core.model import Session
+from batonpass.core.model import GpuSample, Session
 from batonpass.streamlit_app.components.gpu_chart import memory_gib
 from batonpass.streamlit_app.wording import plural
 
 ENOUGH_READINGS = 5
 _IDLE_BELOW = 50.0
+_UNUSED_BELOW = 25.0
 _TIGHT_FROM = 0.95
 _HOT_FROM_C = 85.0
 
@@ -56,7 +59,9 @@ def worth_a_look(session: Session) -> list[str]:
         busy, memory, heat = (summarise(samples, c) for c in (UTILISATION, MEMORY, TEMPERATURE))
         size = memory_gib(session, index)
         if busy is not None and busy.n >= ENOUGH_READINGS and busy.mean < _IDLE_BELOW:
-            found.append(_idle(who, session, busy, memory, size))
+            others = [s for i, s in gpus.items() if i != index]
+            unused = busy.mean < _UNUSED_BELOW and any(_works(s) for s in others)
+            found.append(_unused(who, busy) if unused else _idle(who, session, busy, memory, size))
         if memory is not None and size is not None and memory.peak >= _TIGHT_FROM * size:
             found.append(
                 f"{who} had its memory nearly full ({memory.peak:.1f} of {size:.1f} GiB): a slightly larger batch may not fit, "
@@ -65,6 +70,18 @@ def worth_a_look(session: Session) -> list[str]:
         if heat is not None and heat.peak >= _HOT_FROM_C:
             found.append(f"{who} reached {heat.peak:.0f} °C. Many cards slow themselves down near there.")
     return found
+
+
+def _works(samples: Sequence[GpuSample]) -> bool:
+    busy = summarise(samples, UTILISATION)
+    return busy is not None and busy.mean >= _IDLE_BELOW
+
+
+def _unused(who: str, busy: Summary) -> str:
+    return (
+        f"{who} was busy only {busy.mean:.0f} % of the time while another card of this machine worked. A training that is not spread "
+        "over the cards uses one of them: DistributedDataParallel under torchrun uses all."
+    )
 
 
 def _idle(who: str, session: Session, busy: Summary, memory: Summary | None, size: float | None) -> str:

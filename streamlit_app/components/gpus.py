@@ -27,7 +27,7 @@ _NONE = "#8b9194"
 
 def gpu_entry(session: Session) -> CatalogueEntry | None:
     """What the catalogue says of the session's first GPU."""
-    return _entry(session.gpus[0].name, session.gpus[0].memory_bytes) if session.gpus else None
+    return card_entry(session.gpus[0].name, session.gpus[0].memory_bytes) if session.gpus else None
 
 
 def gpu_name(session: Session) -> str:
@@ -40,7 +40,7 @@ def gpu_name(session: Session) -> str:
 
 def short_name(name: str, memory_bytes: int = 0) -> str:
     """The catalogue's name of a card, or the driver's without its family names; plain text."""
-    entry = _entry(name, memory_bytes)
+    entry = card_entry(name, memory_bytes)
     raw = plain(name, limit=40)
     for family in ("NVIDIA ", "GeForce ", "Tesla "):
         raw = raw.replace(family, "")
@@ -48,8 +48,8 @@ def short_name(name: str, memory_bytes: int = 0) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _entry(name: str, memory_bytes: int) -> CatalogueEntry | None:
-    """A log has thousands of sessions and a handful of cards."""
+def card_entry(name: str, memory_bytes: int) -> CatalogueEntry | None:
+    """What the catalogue says of a card. Kept: a log has thousands of sessions and a handful of cards."""
     return match_gpu(name[:200], memory_bytes)
 
 

@@ -41,7 +41,7 @@ def timeline_option(
             "data": places,
             "inverse": True,
             "axisTick": {"show": False},
-            "axisLabel": {"width": 120, "overflow": "break", "interval": 0},
+            "axisLabel": {"width": 120, "overflow": "break", "interval": 0, "lineHeight": 14},
         },
         "dataZoom": [{"type": "inside", "xAxisIndex": [0], "filterMode": "none", "zoomOnMouseWheel": "ctrl"}],
         "series": [

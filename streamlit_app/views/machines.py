@@ -21,8 +21,7 @@ from batonpass.streamlit_app.components.text import plain
 from batonpass.streamlit_app.components.timeline_chart import shown_places, timeline_height, timeline_option
 from batonpass.streamlit_app.wording import local, plural
 
-MOST_SESSIONS = 200
-"""The newest; older ones count in the figures and are not drawn or listed."""
+MOST_SESSIONS = 200  # the newest; older ones count in the figures and are not drawn or listed
 
 
 def show() -> None:

@@ -229,6 +229,13 @@ def test_an_idle_gpu_gets_a_hint_about_its_data_with_the_cores_there_were() -> N
     assert worth_a_look(session(gpu_samples=readings(busy=20, n=3))) == [], "three moments say nothing"
 
 
+def test_a_second_card_that_nobody_uses_is_told_apart_from_slow_data() -> None:
+    samples = tuple(replace(s, utilisation_percent=95.0 if s.index == 0 else 0.0) for s in readings(busy=0, gpus=2))
+    (hint,) = worth_a_look(session(gpus=(T4, T4), gpu_samples=samples))
+    assert hint.startswith("GPU 1 was busy only 0 %")
+    assert "torchrun" in hint
+
+
 def test_full_memory_and_heat_are_worth_a_look() -> None:
     found = worth_a_look(session(gpu_samples=readings(busy=90, memory=int(14.7 * GIB), heat=88)))
     assert any("nearly full" in s for s in found)
@@ -259,6 +266,12 @@ def test_a_card_that_the_torch_of_its_session_left_behind_is_warned_of(gpu: Gpu,
     assert any(note.grave and "holds no code" in note.text for note in notes_of([untried], "fp32"))
     tried = session(gpus=(replace(gpu, usable=True),), versions={"torch": torch})
     assert not any(note.grave for note in notes_of([tried], "fp32")), "an operation that worked beats every table"
+
+
+def test_a_torch_without_cuda_on_a_machine_with_a_gpu_is_warned_of() -> None:
+    (note,) = notes_of([session(versions={"torch": "2.13.0+cpu"})], "fp32")
+    assert note.grave
+    assert "built without CUDA" in note.text
 
 
 def test_a_failed_first_operation_is_told_with_its_reason() -> None:
@@ -341,10 +354,10 @@ def test_the_story_of_the_v100_and_the_t4_is_told_where_the_two_are_compared(app
 
 def test_absurd_readings_and_hosts_leave_the_page_standing(app: AppMaker, store: Path) -> None:
     at_time = "2026-01-01T00:00:00Z"
-    sample = {"utilisation_percent": 1e308, "memory_used_bytes": 10**300, "temperature_c": -1e308, "power_w": 1e308}
+    sample = {"utilisation_percent": 1e308, "memory_used_bytes": 2**62, "temperature_c": -1e308, "power_w": 1e308}
     for number, path in enumerate(store.glob("runs/*/sessions/*.json")):
         changes = {
-            "gpu_samples": [{"at": at_time, "index": 10**20 * k, **sample} for k in range(30)],
+            "gpu_samples": [{"at": at_time, "index": 10**15 * k, **sample} for k in range(30)],
             "gpus": [
                 {
                     "name": HOSTILE,
@@ -362,7 +375,7 @@ def test_absurd_readings_and_hosts_leave_the_page_standing(app: AppMaker, store:
         host = json.loads(path.read_text())["host"]
         edit(
             path,
-            host={**host, "system": HOSTILE, "cpu_count": -5, "ram_bytes": 10**40, "disk_free_bytes": -1},
+            host={**host, "system": HOSTILE, "cpu_count": -5, "ram_bytes": 2**62, "disk_free_bytes": -1},
             **changes,
         )
     at = app(store, page="machines")
