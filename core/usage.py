@@ -73,6 +73,16 @@ class AccountUse:
 
 
 @dataclass(frozen=True, slots=True)
+class AtOnce:
+    """How many machines were held at the same time."""
+
+    now: int
+    most: int
+    most_at: datetime | None
+    """When it last became so many; None without any stay."""
+
+
+@dataclass(frozen=True, slots=True)
 class SharedProvider:
     """One run used two accounts of one provider within 24 hours: worth one calm line about that provider's rules."""
 
@@ -118,6 +128,18 @@ def account_use(sessions: Iterable[Session], now: datetime) -> dict[str, Account
         day, week, month = (_hours(own, now - timedelta(days=days), now) for days in (1, 7, 30))
         use[account] = AccountUse(account, day, week, month, own, dict(Counter(_gpu_label(s.gpus) for s in own)))
     return use
+
+
+def at_once(single: Iterable[Stay]) -> AtOnce:
+    """Machines held at one moment, and the most that ever were. One that ends as another begins is not counted with it."""
+    every = list(single)
+    moves = sorted([(s.last_seen, -1) for s in every] + [(s.began, 1) for s in every])
+    held, most, most_at = 0, 0, None
+    for at, change in moves:
+        held += change
+        if change > 0 and held >= most:
+            most, most_at = held, at
+    return AtOnce(sum(s.ending is Ending.STILL_THERE for s in every), most, most_at)
 
 
 def shared_providers(sessions: Iterable[Session]) -> list[SharedProvider]:

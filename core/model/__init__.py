@@ -1,6 +1,6 @@
 """The records of Batonpass: what stands in the files of a run, as frozen dataclasses. `core.codec` turns them into JSON and back."""
 
-from batonpass.core.model.account import Account, Note
+from batonpass.core.model.account import Account, Note, UnitRate
 from batonpass.core.model.checkpoint import CheckpointListing, FileEntry, Manifest, Packed, TensorEntry
 from batonpass.core.model.machine import Gpu, GpuSample, Host
 from batonpass.core.model.receipt import Method, Receipt, ReceiptEntry
@@ -34,4 +34,5 @@ __all__ = [
     "Segment",
     "Session",
     "TensorEntry",
+    "UnitRate",
 ]

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from batonpass.core.model.run import FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRate:
+    """What an hour of one GPU takes off the units, as the user read it off the provider's page."""
+
+    per_hour: float
+    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +29,8 @@ class Account:
     units: float | None = None
     units_seen_at: datetime | None = None
     """When the user read `units` off the provider's page."""
+    unit_rates: dict[str, UnitRate] = field(default_factory=dict)
+    """By the GPU's name in the catalogue; these go before the rates that Batonpass knows."""
     format: int = FORMAT
 
 
