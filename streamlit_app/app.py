@@ -6,7 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-st.set_page_config(page_title="Batonpass", page_icon=":material/directions_run:", layout="wide")
+BATON = Path(__file__).parent / "assets" / "baton.svg"
+# An icon by name would be asked of Google's servers by the browser; nothing of this app comes from anywhere else.
+st.set_page_config(page_title="Batonpass", page_icon=BATON, layout="wide")
 
 try:
     from batonpass.streamlit_app.components.frame import show_frame
@@ -26,7 +28,7 @@ PAGES = (
     ("settings", "Settings", ":material/settings:", "The store, sign-in, space, and the pet."),
 )
 
-st.logo(Path(__file__).parent / "assets" / "baton.svg", size="large")
+st.logo(BATON, size="large")
 page = st.navigation(
     [st.Page(f"views/{name}.py", title=title, icon=icon, help=text) for name, title, icon, text in PAGES],
     position="top",
