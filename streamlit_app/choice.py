@@ -15,6 +15,7 @@ from batonpass.streamlit_app.preferences import load_preferences, save_preferenc
 from batonpass.streamlit_app.proving import NewestProver
 from batonpass.streamlit_app.repository import Repository
 from batonpass.streamlit_app.sample import write_sample
+from batonpass.sync.agent import put_agent
 from batonpass.sync.stores import open_store
 from batonpass.sync.stores.memory import MemoryStore
 
@@ -89,4 +90,5 @@ def _open_sample() -> Repository:
 
     write_sample(put, now=now)
     moment = now
+    put_agent(store)  # so that the cell of the first look is a whole one
     return Repository(lambda: store, None)

@@ -13,7 +13,15 @@ from batonpass.core.model import Account, Annotations, Head, Note
 from batonpass.core.storage import Store
 from batonpass.streamlit_app.damage import LARGEST, check_numbers
 from batonpass.sync.arrivals import with_receipts
-from batonpass.sync.reading import RunFiles, SessionFile, list_run_folders, read_head, read_run_info, read_session
+from batonpass.sync.reading import (
+    RunFiles,
+    SessionFile,
+    list_run_folders,
+    read_deletions,
+    read_head,
+    read_run_info,
+    read_session,
+)
 
 MAY_MOVE_S = 3600.0
 """A session that never said how it ended and was silent for so long is asked by deep readings only."""
@@ -80,12 +88,13 @@ class Overview:
                 r.files.annotations,
                 r.files.broken,
                 r.files.receipts,
+                r.files.deletions,
                 r.note_keys,
                 *tuple((s.session.id, s.info.version) for s in r.files.sessions),
             )
             for r in self.runs
         )
-        return hash((runs, self.accounts, self.broken))
+        return hash((runs, repr(self.accounts), self.broken))  # what a user typed may be a dict
 
 
 def read_overview(store: Store, before: Overview | None = None, *, deep: bool = True) -> Overview:
@@ -139,7 +148,8 @@ def _read_run(store: Store, folder: str, before: RunStory | None, *, deep: bool)
     annotations, annotated = _read_annotations(store, folder, before, broken)
     notes, keys = (before.notes, before.note_keys) if before else ((), ())
     notes, keys = _read_notes(store, naming.notes_folder(folder), notes, keys, broken)
-    files = RunFiles(folder, info, head, version, annotations, tuple(sessions), store.now(), tuple(broken))
+    asked = read_deletions(store, folder, broken)
+    files = RunFiles(folder, info, head, version, annotations, tuple(sessions), store.now(), tuple(broken), asked)
     return RunStory(files, notes, keys, annotated)
 
 

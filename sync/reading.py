@@ -133,7 +133,7 @@ def read_run(store: Store, folder: str) -> RunFiles:
         annotations = Annotations()
         broken.append(error.message)
     sessions = tuple(_read_sessions(store, folder, head, broken))
-    deletions = tuple(_read_deletions(store, folder, broken))
+    deletions = read_deletions(store, folder, broken)
     receipts = read_receipts(store, folder, broken) if want_receipts(sessions) else ()
     return RunFiles(
         folder, info, head, head_version, annotations, sessions, store.now(), tuple(broken), deletions, receipts
@@ -215,14 +215,17 @@ def _read_sessions(store: Store, folder: str, head: Head, broken: list[str]) -> 
             broken.append(f"session {session_id}: {error.message}")
 
 
-def _read_deletions(store: Store, folder: str, broken: list[str]) -> Iterable[Deletions]:
+def read_deletions(store: Store, folder: str, broken: list[str]) -> tuple[Deletions, ...]:
+    """What was asked to be removed, or is being removed; a file that cannot be read is named in `broken`."""
+    found = []
     for info in store.list_objects(naming.deletions_folder(folder)):
         try:
-            yield _read_deletion(store, folder, info)
+            found.append(_read_deletion(store, folder, info))
         except NotFoundError:
             continue  # its writer has just removed it
         except FormatError as error:
             broken.append(error.message)
+    return tuple(found)
 
 
 def _read_deletion(store: Store, folder: str, info: ObjectInfo) -> Deletions:

@@ -96,11 +96,8 @@ def _since(run: RunStory, standing: RunStanding, visit: Visit | None) -> str:
 def _links(run: RunStory, standing: RunStanding) -> None:
     query = {"run": run.files.info.run_id}
     with st.container(horizontal=True, gap="small"):
-        if not standing.is_finished and st.button(
-            "Resume",
-            key=f"resume-{run.files.info.run_id}",
-            icon=":material/play_circle:",
-            type="primary" if standing.wants_you else "secondary",
+        if standing.wants_you and st.button(
+            "Resume", key=f"resume-{run.files.info.run_id}", icon=":material/play_circle:", type="primary"
         ):
             st.session_state["run"] = run.files.info.run_id
             st.switch_page("views/resume.py", query_params=query)
@@ -108,7 +105,7 @@ def _links(run: RunStory, standing: RunStanding) -> None:
             "Look at it",
             key=f"look-{run.files.info.run_id}",
             icon=":material/show_chart:",
-            type="secondary" if standing.is_finished else "tertiary",
+            type="tertiary" if standing.wants_you else "secondary",
         ):
             st.session_state["run"] = run.files.info.run_id
             st.switch_page("views/run.py", query_params=query)

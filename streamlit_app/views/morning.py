@@ -8,6 +8,7 @@ import streamlit as st
 
 from batonpass.streamlit_app.choice import current_choice
 from batonpass.streamlit_app.components.empty import show_empty
+from batonpass.streamlit_app.components.more_runs import show_more_runs
 from batonpass.streamlit_app.components.page import Page, open_page, say_broken
 from batonpass.streamlit_app.components.pet import mood, show_pet
 from batonpass.streamlit_app.components.run_card import show_run_card
@@ -16,7 +17,8 @@ from batonpass.streamlit_app.preferences import Visit, load_preferences, save_pr
 from batonpass.streamlit_app.standing import RunStanding, read_standing
 from batonpass.streamlit_app.wording import plural
 
-NEARLY_S = 600.0  # with less than this at risk, the pet sits on the checkpoint
+CARDS = 9  # what wants attention comes first; the others stand in a table
+NEARLY_S = 60.0  # with less than this at risk, the pet sits on the checkpoint
 
 
 def show() -> None:
@@ -25,18 +27,25 @@ def show() -> None:
     if page is None or not page.overview.runs:
         show_empty(page)
         return
+    archived = sum(1 for r in page.overview.runs if r.files.annotations.archived)
     shown = [
         (r, read_standing(r, page.as_of, mount=page.mount))
         for r in page.overview.runs
         if not r.files.annotations.archived
     ]
-    shown.sort(key=lambda pair: pair[1].order)
-    _greet(shown, archived=len(page.overview.runs) - len(shown))
+    shown.sort(key=lambda pair: (pair[1].order, -_latest_beat(pair[0])))
+    _greet(shown, archived=archived)
     visit = _visit(page)
     with st.grid(3, min_column_width=300, gap="medium"):
-        for run, standing in shown:
+        for run, standing in shown[:CARDS]:
             show_run_card(page, run, standing, visit)
+    if len(shown) > CARDS:
+        show_more_runs(page, shown[CARDS:])
     say_broken([*page.overview.broken, *(b for r in page.overview.runs for b in r.files.broken)])
+
+
+def _latest_beat(run: RunStory) -> float:
+    return max((s.info.modified.timestamp() for s in run.files.sessions), default=0.0)
 
 
 def _greet(shown: list[tuple[RunStory, RunStanding]], *, archived: int) -> None:

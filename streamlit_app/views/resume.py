@@ -26,6 +26,8 @@ TARGETS = {
     Target.COLAB: "Colab, Drive API",
     Target.KAGGLE: "Kaggle",
     Target.LOCAL: "My computer",
+    Target.HF: "Hugging Face Trainer",
+    Target.LIGHTNING: "Lightning",
     Target.TORCH: "Only torch",
 }
 NEWEST = ""

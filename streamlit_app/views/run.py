@@ -10,6 +10,7 @@ from batonpass.streamlit_app.components.curves_panel import show_curves
 from batonpass.streamlit_app.components.forget_run import say_forgotten
 from batonpass.streamlit_app.components.notes import show_notes
 from batonpass.streamlit_app.components.organise import show_organise
+from batonpass.streamlit_app.components.outlook import outlook
 from batonpass.streamlit_app.components.page import Page, open_page, say_broken
 from batonpass.streamlit_app.components.run_choice import choose_run
 from batonpass.streamlit_app.components.sessions_table import show_sessions
@@ -51,9 +52,7 @@ def _head(page: Page, run: RunStory, standing: RunStanding) -> None:
         show_state(standing.state, standing.session)
         for tag in run.files.annotations.tags[:6]:
             st.badge(escaped(tag, limit=30), icon=":material/sell:", color="gray")
-        if not standing.is_finished and st.button(
-            "Resume", icon=":material/play_circle:", type="primary", key="to-resume"
-        ):
+        if standing.wants_you and st.button("Resume", icon=":material/play_circle:", type="primary", key="to-resume"):
             st.switch_page("views/resume.py", query_params={"run": run.files.info.run_id})
     goal = run.goal_steps
     newest = standing.newest
@@ -87,6 +86,8 @@ def _head(page: Page, run: RunStory, standing: RunStanding) -> None:
             delta_color="off",
             delta_arrow="off",
         )
+    if left := outlook(page, run, standing):
+        st.markdown("  \n".join(left))
 
 
 if __name__ == "__main__":
