@@ -10,7 +10,7 @@ from batonpass.core.errors import BatonpassError
 from batonpass.core.model import Account
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import escaped
-from batonpass.streamlit_app.wording import local, number
+from batonpass.streamlit_app.wording import number
 
 _LARGE = 1e9
 
@@ -21,13 +21,15 @@ def edit_account(page: Page, account: Account) -> None:
     facts = [f"Plan: **{escaped(account.plan, limit=60)}**" if account.plan else "No plan noted"]
     if account.price is not None:
         facts.append(f"{number(account.price)} {escaped(account.currency, limit=8)} a month")
-    if account.units is not None:
-        facts.append(f"{number(account.units)} units left, seen {local(account.units_seen_at, page.zone)}")
     st.markdown(" · ".join(facts))
     with st.expander("Change", icon=":material/edit:"), st.form(f"account-{account.label}", border=False):
         plan = st.text_input("Plan", value=account.plan, max_chars=80, placeholder="free, Pro, own computer")
         price = st.number_input(
-            "Price per month", min_value=0.0, max_value=_LARGE, value=_bounded(account.price), step=1.0
+            "Price per month, bought units included",
+            min_value=0.0,
+            max_value=_LARGE,
+            value=_bounded(account.price),
+            step=1.0,
         )
         currency = st.text_input("Currency", value=account.currency, max_chars=8)
         units = st.number_input(

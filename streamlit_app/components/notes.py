@@ -12,10 +12,12 @@ from batonpass.core.errors import BatonpassError
 from batonpass.core.model import Note
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import escaped, escaped_lines
+from batonpass.streamlit_app.note_history import older_texts, removed_notes
 from batonpass.streamlit_app.overview import RunStory, current_notes
 from batonpass.streamlit_app.wording import local
 
 LONGEST = 4000
+LISTED = 50
 Writer = Callable[[str, str | None], None]
 """Keeps a text on the store; the second argument is the id of the note that it replaces."""
 
@@ -34,13 +36,36 @@ def edit_notes(page: Page, notes: tuple[Note, ...], write: Writer, *, key: str) 
         )
         if st.form_submit_button("Keep this note", icon=":material/note_add:") and (text or "").strip():
             _write(write, text or "", None)
-    for note in current_notes(notes)[:50]:
+    for note in current_notes(notes)[:LISTED]:
         with st.container(border=True, gap="xsmall"):
             st.markdown(escaped_lines(note.text, limit=LONGEST))
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.caption(local(note.written_at, page.zone), width="content")
                 with st.popover("Change", type="tertiary", icon=":material/edit:"):
                     _change(write, note)
+                _show_older(page, older_texts(notes, note))
+    _show_removed(page, removed_notes(notes))
+
+
+def _show_older(page: Page, older: tuple[Note, ...]) -> None:
+    """What a note said before it was changed."""
+    if older:
+        with st.popover(
+            f"Changed {'once' if len(older) == 1 else f'{len(older):,} times'}",
+            type="tertiary",
+            icon=":material/history:",
+        ):
+            for note in older[:LISTED]:
+                st.caption(local(note.written_at, page.zone))
+                st.markdown(escaped_lines(note.text, limit=LONGEST) or "(empty)")
+
+
+def _show_removed(page: Page, removed: tuple[Note, ...]) -> None:
+    if removed:
+        with st.expander(f"Removed notes ({len(removed):,})", icon=":material/history:"):
+            for note in removed[:LISTED]:
+                st.caption(f"written {local(note.written_at, page.zone)}")
+                st.markdown(escaped_lines(note.text, limit=LONGEST))
 
 
 def _change(write: Writer, note: Note) -> None:
@@ -48,7 +73,7 @@ def _change(write: Writer, note: Note) -> None:
         text = st.text_area("Note", value=note.text, max_chars=LONGEST)
         if st.form_submit_button("Keep the change"):
             _write(write, text or "", note.id)
-        st.caption("An empty text removes the note.")
+        st.caption("The older text stays readable. An empty text takes the note off the list.")
 
 
 def _write(write: Writer, text: str, replaces: str | None) -> None:

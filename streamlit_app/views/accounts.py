@@ -9,14 +9,17 @@ import streamlit as st
 from batonpass.core.model import Session
 from batonpass.core.providers import provider_of
 from batonpass.core.usage import AccountUse, account_use, shared_providers
+from batonpass.core.useful import useful_shares
 from batonpass.streamlit_app.components.account_facts import edit_account
-from batonpass.streamlit_app.components.gpus import provider_name, short_name
-from batonpass.streamlit_app.components.lengths import show_lengths
+from batonpass.streamlit_app.components.lengths import show_lengths, show_stays
 from batonpass.streamlit_app.components.notes import edit_notes
 from batonpass.streamlit_app.components.page import Page, open_page, say_broken
 from batonpass.streamlit_app.components.provider_rules import show_rule
+from batonpass.streamlit_app.components.rests import show_rests
 from batonpass.streamlit_app.components.text import escaped
-from batonpass.streamlit_app.wording import duration, local, plural
+from batonpass.streamlit_app.components.units import show_units
+from batonpass.streamlit_app.components.usage_numbers import show_gpus, show_numbers, show_price
+from batonpass.streamlit_app.wording import local
 
 
 def show() -> None:
@@ -43,7 +46,7 @@ def show() -> None:
         key=f"account-{hash(tuple(labels))}",
     )
     chosen = label if label is not None else labels[0]
-    _account(page, chosen, use.get(chosen), [s for s in sessions if s.account == chosen])
+    _account(page, chosen, use, sessions)
     say_broken(page.overview.broken)
 
 
@@ -68,36 +71,30 @@ def _calm_line(page: Page, sessions: list[Session]) -> None:
         )
 
 
-def _account(page: Page, label: str, use: AccountUse | None, sessions: list[Session]) -> None:
-    story = page.overview.account(label)
+def _account(page: Page, label: str, every: dict[str, AccountUse], sessions: list[Session]) -> None:
+    story, use = page.overview.account(label), every.get(label)
+    own = [s for s in sessions if s.account == label]
+    shares = useful_shares(sessions)
     if use is not None:
-        _numbers(use, sessions)
-    left, right = st.columns(2, gap="large")
+        show_numbers(page, use, own, shares)
+    for provider in sorted({s.host.provider for s in own}):
+        show_rule(provider)
+    left, right = st.columns([3, 2], gap="large")
     with left:
         if use is not None:
-            show_lengths(page, use)
+            show_lengths(label, {name: found.stays for name, found in every.items()})
+            show_rests(use.stays)
+            show_stays(page, use.stays)
+        else:
+            st.caption("No session has named this account yet. Curves and hours stand here once one has.")
     with right:
+        if use is not None:
+            show_gpus(use)
         edit_account(page, story.account)
+        show_price(page, story.account, own, shares)
+        show_units(page, story.account, use.stays if use is not None else ())
         st.subheader("Notes", anchor=False)
         edit_notes(page, story.notes, partial(page.repository.add_account_note, label), key=f"account-{label}")
-    for provider in sorted({s.host.provider for s in sessions}):
-        show_rule(provider)
-
-
-def _numbers(use: AccountUse, sessions: list[Session]) -> None:
-    with st.grid(4, min_column_width=140):
-        st.metric("Last 24 hours", duration(use.hours_24h * 3600))
-        st.metric("Last 7 days", duration(use.hours_7d * 3600))
-        st.metric("Last 30 days", duration(use.hours_30d * 3600))
-        st.metric("Sessions", f"{len(sessions):,}", help="A session is one notebook's part of one run.")
-    total = sum(use.gpus.values())
-    got = ", ".join(
-        f"{escaped(short_name(name))} {n} of {total}" for name, n in sorted(use.gpus.items(), key=lambda kv: -kv[1])
-    )
-    where = ", ".join(sorted({escaped(provider_name(s)) for s in sessions}))
-    st.markdown(
-        f":material/memory: GPUs received: {got}  \n:material/place: Seen on: {where} ({plural(len(use.stays), 'stay')} on a machine)"
-    )
 
 
 if __name__ == "__main__":
