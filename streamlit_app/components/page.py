@@ -11,12 +11,16 @@ import streamlit as st
 
 from batonpass.core.errors import BatonpassError
 from batonpass.streamlit_app.choice import current_choice, repository_of
+from batonpass.streamlit_app.components.pet import pose_of, show_pet
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.overview import Overview
 from batonpass.streamlit_app.repository import Repository
+from batonpass.streamlit_app.standing import read_standing
 from batonpass.streamlit_app.wording import ago, plural
 
 PULSE_S = 15
+MORNING = "Morning"
+"""The page that has the pet in large, and says in words beside it what it stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ def open_page(title: str) -> Page | None:
             view = repository.view()
             known = view.overview.fingerprint if view.overview else None
             _pulse(repository, known, has_problem=view.problem is not None)
+            if view.overview is not None and title != MORNING:
+                _show_small_pet(view.overview, mount=not repository.proves_arrival)
     if repository is None:
         _say_no_store()
         return None
@@ -77,6 +83,11 @@ def open_page(title: str) -> Page | None:
         st.page_link("views/settings.py", label="Look at the settings", icon=":material/settings:")
         return None
     return Page(repository, view.overview, view.age_s, reader_zone())
+
+
+def _show_small_pet(overview: Overview, *, mount: bool) -> None:
+    runs = (r for r in overview.runs if not r.files.annotations.archived)
+    show_pet(pose_of(read_standing(run, overview.read_at, mount=mount) for run in runs), width=56)
 
 
 def _say_no_store() -> None:

@@ -10,7 +10,7 @@ from batonpass.streamlit_app.choice import current_choice
 from batonpass.streamlit_app.components.empty import show_empty
 from batonpass.streamlit_app.components.more_runs import show_more_runs
 from batonpass.streamlit_app.components.page import Page, open_page, say_broken
-from batonpass.streamlit_app.components.pet import mood, show_pet
+from batonpass.streamlit_app.components.pet import pose_of, show_pet
 from batonpass.streamlit_app.components.run_card import show_run_card
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.preferences import Visit, load_preferences, save_preferences
@@ -18,7 +18,6 @@ from batonpass.streamlit_app.standing import RunStanding, read_standing
 from batonpass.streamlit_app.wording import plural
 
 CARDS = 9  # what wants attention comes first; the others stand in a table
-NEARLY_S = 60.0  # with less than this at risk, the pet sits on the checkpoint
 
 
 def show() -> None:
@@ -53,7 +52,6 @@ def _greet(shown: list[tuple[RunStory, RunStanding]], *, archived: int) -> None:
     live = [s for _, s in shown if s.is_live]
     needing = [s for _, s in shown if s.wants_you]
     finished = [s for _, s in shown if s.is_finished]
-    durable = all(s.risk_s < NEARLY_S for s in live) if live else bool(shown) and len(finished) == len(shown)
     parts = [
         f"**{plural(len(live), 'run')} live**" if live else "Nothing is live",
         f"{plural(len(needing), 'run')} waiting to go on" if needing else "",
@@ -61,7 +59,7 @@ def _greet(shown: list[tuple[RunStory, RunStanding]], *, archived: int) -> None:
         f"{archived} archived" if archived else "",
     ]
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        show_pet(mood(live=bool(live), durable=durable))
+        show_pet(pose_of(s for _, s in shown))
         st.markdown(" · ".join(p for p in parts if p), width="content")
 
 
