@@ -55,8 +55,8 @@ def rate_table(account: Account, *, colab: bool) -> tuple[Rate, ...]:
     """The rates that hold for an account, by the GPU's name: its own, and Colab's where it works there."""
     known = {gpu: Rate(gpu, per_hour) for gpu, per_hour in COLAB_UNITS_PER_HOUR.items()} if colab else {}
     own = {
-        gpu: Rate(gpu, rate.per_hour, rate.seen_at)
-        for gpu, rate in account.unit_rates.items()
+        rate.gpu: Rate(rate.gpu, rate.per_hour, rate.seen_at)
+        for rate in account.unit_rates
         if 0 <= rate.per_hour <= LARGEST_RATE
     }
     return tuple(sorted((known | own).values(), key=lambda rate: rate.gpu))

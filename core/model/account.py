@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from batonpass.core.model.run import FORMAT
@@ -12,6 +12,8 @@ from batonpass.core.model.run import FORMAT
 class UnitRate:
     """What an hour of one GPU takes off the units, as the user read it off the provider's page."""
 
+    gpu: str
+    """Its name in the catalogue, or the driver's."""
     per_hour: float
     seen_at: datetime
 
@@ -29,8 +31,8 @@ class Account:
     units: float | None = None
     units_seen_at: datetime | None = None
     """When the user read `units` off the provider's page."""
-    unit_rates: dict[str, UnitRate] = field(default_factory=dict)
-    """By the GPU's name in the catalogue; these go before the rates that Batonpass knows."""
+    unit_rates: tuple[UnitRate, ...] = ()
+    """At most one for each GPU; these go before the rates that Batonpass knows."""
     format: int = FORMAT
 
 

@@ -94,10 +94,9 @@ def _overwrite(page: Page, account: Account, rates: Sequence[Rate], stays: Seque
 
 def _write(page: Page, account: Account, gpu: str, per_hour: float | None) -> None:
     def change(old: Account) -> Account:
-        rates = {name: rate for name, rate in old.unit_rates.items() if name != gpu}
-        if per_hour is not None:
-            rates[gpu] = UnitRate(per_hour, page.now)
-        return replace(old, label=account.label, unit_rates=rates)
+        others = tuple(rate for rate in old.unit_rates if rate.gpu != gpu)
+        own = (UnitRate(gpu, per_hour, page.now),) if per_hour is not None else ()
+        return replace(old, label=account.label, unit_rates=(*others, *own))
 
     try:
         page.repository.edit_account(account.label, change)
