@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from batonpass.core.errors import BatonpassError
 from batonpass.core.lineage import Leg, Role, legs
 from batonpass.core.metrics.downsample import envelope
-from batonpass.core.metrics.segments import read_segment
 from batonpass.core.metrics.smoothing import smooth_at
 from batonpass.core.metrics.stitch import Series, stitch
 from batonpass.core.metrics.table import MetricTable, join_tables
@@ -68,11 +67,11 @@ class Line:
     y: Array
 
 
-def read_curves(run: RunStory, fetch: Callable[[Segment], bytes]) -> RunCurves:
-    """All sessions of a run, stitched. A segment that cannot be read leaves a gap and a sentence."""
+def read_curves(run: RunStory, read: Callable[[Segment], MetricTable]) -> RunCurves:
+    """All sessions of a run, stitched. `read` gives the rows of a sealed segment; one that cannot be read leaves a gap and a sentence."""
     sessions = [s.session for s in run.files.sessions]
     broken: list[str] = []
-    tables = {s.id: _read_table(s, fetch, broken) for s in sessions}
+    tables = {s.id: _read_table(s, read, broken) for s in sessions}
     the_legs = tuple(legs(run.files.head, sessions))
     return RunCurves(the_legs, stitch(the_legs, tables), _hours(the_legs, tables), tuple(broken))
 
@@ -85,31 +84,50 @@ def draw(
     `x` has one entry per row. `span`: only what lies from its first to its second x value, bucketed anew from all rows there, with
     the neighbour at either end, so that the lines reach the edges.
     """
-    rows = np.arange(len(series)) if span is None else _around(series, x, span)
-    if not len(rows):
-        return Line(np.zeros(0), np.zeros(0))
-    shown = series if span is None else series.select(rows)
+    rows, outside = (np.arange(len(series)), np.zeros(0, np.intp)) if span is None else _around(series, x, span)
     if len(rows) <= 2 * buckets:
-        return _broken_between(shown.piece, x[rows], smooth_at(series, weight, rows))
-    thinned = envelope(shown, buckets=buckets)
+        return _line(series, x, np.union1d(rows, outside), weight)
+    inner = _finite(series if span is None else series.select(rows))
+    thinned = envelope(inner, buckets=buckets)
     last = np.cumsum(thinned.count) - 1
-    first = last - thinned.count + 1
     if weight > 0:
-        return _broken_between(shown.piece[last], x[rows[last]], smooth_at(series, weight, rows[last]))
+        return _line(series, x, np.union1d(rows[last], outside), weight)
+    first = last - thinned.count + 1
     falling = thinned.last < thinned.first
-    pairs_x = np.column_stack([x[rows[first]], x[rows[last]]]).ravel()
-    pairs_y = np.where(falling, (thinned.high, thinned.low), (thinned.low, thinned.high)).T.ravel()
-    return _broken_between(np.repeat(shown.piece[first], 2), pairs_x, pairs_y)
+    at = np.r_[np.column_stack([rows[first], rows[last]]).ravel(), outside]
+    y = np.r_[
+        np.where(falling, (thinned.high, thinned.low), (thinned.low, thinned.high)).T.ravel(), series.value[outside]
+    ]
+    order = np.argsort(at, kind="stable")
+    at, y = at[order], y[order]
+    return _broken_between(series.piece[at], x[at], y)
 
 
-def _around(series: Series, x: Array, span: tuple[float, float]) -> NDArray[np.intp]:
-    """The rows within a span of x, and of each piece the one before and the one after."""
-    inside = (x >= span[0]) & (x <= span[1])
-    near = inside.copy()
+def _line(series: Series, x: Array, rows: NDArray[np.intp], weight: float) -> Line:
+    """These rows, each as one point."""
+    return _broken_between(series.piece[rows], x[rows], smooth_at(series, weight, rows))
+
+
+def _around(series: Series, x: Array, span: tuple[float, float]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The rows within a span of x, and the neighbours outside it that lines need to reach its edges. The neighbours stand in no
+    bucket: there they would hide what lies within.
+    """
+    low, high = span
+    if not low <= high:
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    inside = (x >= low) & (x <= high)
     same = series.piece[1:] == series.piece[:-1]
-    near[:-1] |= inside[1:] & same
-    near[1:] |= inside[:-1] & same
-    return np.flatnonzero(near)
+    across = (x[:-1] < low) & (x[1:] > high) & same  # a line that passes through without a point
+    outside = np.zeros(len(x), np.bool_)
+    outside[:-1] |= (inside[1:] & same) | across
+    outside[1:] |= (inside[:-1] & same) | across
+    return np.flatnonzero(inside), np.flatnonzero(outside & ~inside)
+
+
+def _finite(series: Series) -> Series:
+    """Infinities as NaN: an infinity that is a bucket's extreme would hide the finite one, and no axis has a place for it."""
+    wrong = np.isinf(series.value)
+    return replace(series, value=np.where(wrong, np.nan, series.value)) if wrong.any() else series
 
 
 def robust_range(values: Array) -> tuple[float, float]:
@@ -139,11 +157,11 @@ def _broken_between(piece: NDArray[np.int32], x: Array, y: Array) -> Line:
     return Line(np.insert(x, cuts, x[cuts]), np.insert(np.where(np.isfinite(y), y, np.nan), cuts, np.nan))
 
 
-def _read_table(session: Session, fetch: Callable[[Segment], bytes], broken: list[str]) -> MetricTable:
+def _read_table(session: Session, read: Callable[[Segment], MetricTable], broken: list[str]) -> MetricTable:
     tables = []
     for segment in session.segments:
         try:
-            tables.append(read_segment(fetch(segment), key=segment.key))
+            tables.append(read(segment))
         except BatonpassError as error:
             broken.append(f"metrics of session {session.id}: {error.message}")
     try:

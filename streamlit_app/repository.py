@@ -30,6 +30,7 @@ from batonpass.core.snippets.inputs import WheelFile
 from batonpass.core.storage import ABSENT, Store
 from batonpass.streamlit_app.curves import RunCurves, read_curves
 from batonpass.streamlit_app.overview import Overview, RunStory, read_overview
+from batonpass.streamlit_app.parsed import ParsedSegments
 from batonpass.streamlit_app.proving import NewestProver
 from batonpass.sync.agent import find_agent, put_agent
 from batonpass.sync.packing import unpacked
@@ -97,6 +98,7 @@ class Repository:
         self._root: Root | None = None
         self._drawing = threading.Lock()
         self._curves: dict[str, tuple[object, RunCurves]] = {}
+        self._parsed = ParsedSegments(self.segment)
 
     def view(self) -> View:
         """What is known now. The first call of all waits for the store; later ones start a reading in the background when it is due."""
@@ -144,7 +146,7 @@ class Repository:
         with self._drawing:
             kept = self._curves.pop(run.files.folder, None)
             if kept is None or kept[0] != version:
-                kept = (version, read_curves(run, self.segment))
+                kept = (version, read_curves(run, self._parsed.read))
             self._curves[run.files.folder] = kept
             while len(self._curves) > CURVES_KEPT:
                 self._curves.pop(next(iter(self._curves)))

@@ -49,6 +49,11 @@ class MetricTable:
     def __len__(self) -> int:
         return sum(len(columns) for columns in self.columns.values())
 
+    @property
+    def size_bytes(self) -> int:
+        """What the arrays take in memory."""
+        return sum(array.nbytes for columns in self.columns.values() for array in columns.arrays)
+
     @classmethod
     def from_long(cls, names: Sequence[str], name: NDArray[np.int32], columns: Columns) -> MetricTable:
         """A table of rows in any order, of which `name` says by its index in `names` what each is of."""
