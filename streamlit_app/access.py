@@ -10,11 +10,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from batonpass.core.errors import BatonpassError, StoreError
-from batonpass.core.storage import ObjectInfo, Store, Transfer
+from batonpass.core.errors import StoreError
+from batonpass.core.storage import ObjectInfo, Store
 
 READ_ONLY, NO_DOWNLOADS, ALLOWED_EMAILS = "BATONPASS_READ_ONLY", "BATONPASS_NO_DOWNLOADS", "BATONPASS_ALLOWED_EMAILS"
 _NO = ("", "0", "false", "no", "off")
@@ -113,25 +112,17 @@ class LookingStore:
         self.list_objects, self.list_folders = inner.list_objects, inner.list_folders
         self.now, self.close = inner.now, inner.close
 
-    def put(
-        self,
-        key: str,
-        body: bytes | Path,
-        *,
-        expect: str | None = None,
-        store_id: str | None = None,
-        transfer: Transfer | None = None,
-    ) -> ObjectInfo:
+    def put(self, key: str, *_: object, **__: object) -> ObjectInfo:
         """Never. ReadOnlyError."""
-        raise ReadOnlyError("Writing")
+        raise ReadOnlyError(f"Writing {key}")
 
-    def delete(self, key: str, *, store_id: str | None = None) -> None:
+    def delete(self, key: str, **_: object) -> None:
         """Never. ReadOnlyError."""
-        raise ReadOnlyError("Deleting")
+        raise ReadOnlyError(f"Deleting {key}")
 
     def new_ids(self, count: int) -> list[str]:
         """Never: ids are for writing. ReadOnlyError."""
-        raise ReadOnlyError("Writing")
+        raise ReadOnlyError(f"Making {count} ids")
 
 
 def _is_on(environment: Mapping[str, str], name: str) -> bool:

@@ -76,7 +76,9 @@ def repository_of(choice: Choice) -> Repository | None:
 def _open(url: str, home: str) -> Repository:
     name = hashlib.sha256(url.encode()).hexdigest()[:16]
     prover = NewestProver(Path(home), wanted=lambda: load_preferences().receipts)
-    return Repository(lambda: open_store(url), Path(home) / "app-cache" / name, prover=prover, first_wait_s=FIRST_WAIT_S)
+    return Repository(
+        lambda: open_store(url), Path(home) / "app-cache" / name, prover=prover, first_wait_s=FIRST_WAIT_S
+    )
 
 
 @st.cache_resource(max_entries=1, show_spinner="Writing the simulated sample")
