@@ -39,12 +39,10 @@ class ReadOnlyError(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The rules of this process. `emails` are in lower case."""
+    """Who may come in. `emails` are in lower case."""
 
     has_login: bool = False
     emails: frozenset[str] = frozenset()
-    read_only: bool = False
-    may_download: bool = True
 
     def entry(self, user: Mapping[str, Any]) -> Entry:
         """What `user` (the claims of `st.user`) finds. Closed wherever a part of the set-up is missing.
@@ -64,7 +62,7 @@ class Access:
 
 
 def read_access(secrets: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Access:
-    """The rules that are set. The list is BATONPASS_ALLOWED_EMAILS (separated by commas) and `allowed_emails` under `[batonpass]`."""
+    """What is set. The list is BATONPASS_ALLOWED_EMAILS (separated by commas) and `allowed_emails` under `[batonpass]`."""
     env = os.environ if environment is None else environment
     section = secrets.get("batonpass")
     listed = section.get("allowed_emails", ()) if isinstance(section, Mapping) else ()
@@ -73,14 +71,17 @@ def read_access(secrets: Mapping[str, Any], environment: Mapping[str, str] | Non
     return Access(
         has_login=bool(secrets.get("auth")),
         emails=frozenset(name for name in names if name),
-        read_only=is_read_only(env),
-        may_download=not _is_on(env, NO_DOWNLOADS),
     )
 
 
 def is_read_only(environment: Mapping[str, str] | None = None) -> bool:
     """Nothing may be written, on the store or about this computer. Anything but an empty word or a plain no switches it on."""
     return _is_on(os.environ if environment is None else environment, READ_ONLY)
+
+
+def may_download(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether files of a checkpoint may be taken home through the app."""
+    return not _is_on(os.environ if environment is None else environment, NO_DOWNLOADS)
 
 
 def refuse_when_read_only(what: str) -> None:
@@ -91,7 +92,7 @@ def refuse_when_read_only(what: str) -> None:
 
 def refuse_download() -> None:
     """ReadOnlyError where no checkpoint may be taken home."""
-    if _is_on(os.environ, NO_DOWNLOADS):
+    if not may_download():
         raise ReadOnlyError("Taking checkpoints home")
 
 

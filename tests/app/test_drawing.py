@@ -8,9 +8,6 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as strategy
@@ -77,19 +74,10 @@ def test_each_picture_is_whole_and_stands_still_for_those_who_ask_for_less_motio
     assert "script" not in picture
 
 
-def test_the_pet_runs_while_work_is_at_risk_and_sits_only_while_none_is(store: Path) -> None:
-    overview = read_overview(open_store(str(store)))
-    standings = [read_standing(r, overview.read_at) for r in overview.runs]
-    live = next(s for s in standings if s.is_live)
-    failed = next(s for s in standings if s.wants_you)
-    proven = next(s for s in standings if s.is_finished)
-    safe = replace(live, risk_steps=0)
-    assert mood([live, failed, proven]) is Mood.RUNNING
-    assert mood([replace(failed, risk_steps=40), proven]) is Mood.SLEEPING
-    assert mood([safe, proven]) is Mood.SITTING
-    assert mood([safe, replace(proven, risk_steps=1)]) is not Mood.SITTING
-    assert mood([replace(live, risk_steps=0, candidates=())]) is Mood.RUNNING, "nothing durable is nothing to sit on"
-    assert mood([]) is Mood.SLEEPING
+def test_the_pet_sleeps_while_quiet_runs_while_live_and_sits_once_durable() -> None:
+    assert mood(live=False, durable=False) is Mood.SLEEPING
+    assert mood(live=True, durable=False) is Mood.RUNNING
+    assert mood(live=True, durable=True) is Mood.SITTING
 
 
 def test_the_sample_is_the_same_for_the_same_seed_and_another_for_another() -> None:
