@@ -11,6 +11,7 @@ BATON = Path(__file__).parent / "assets" / "baton.svg"
 st.set_page_config(page_title="Batonpass", page_icon=BATON, layout="wide")
 
 try:
+    from batonpass.streamlit_app.components.door import pass_door
     from batonpass.streamlit_app.components.frame import show_frame
 except ModuleNotFoundError as error:
     st.title("Batonpass is not installed here")
@@ -33,5 +34,6 @@ page = st.navigation(
     [st.Page(f"views/{name}.py", title=title, icon=icon, help=text) for name, title, icon, text in PAGES],
     position="top",
 )
+pass_door()
 show_frame()
 page.run()

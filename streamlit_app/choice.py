@@ -19,6 +19,8 @@ from batonpass.sync.agent import put_agent
 from batonpass.sync.stores import open_store
 from batonpass.sync.stores.memory import MemoryStore
 
+FIRST_WAIT_S = 1.0
+"""A store that was never seen is waited for so long: what lies near is drawn at once, what lies far is read while the page stands."""
 _SAMPLE = "sample"
 _numbers = itertools.count(1)
 
@@ -74,7 +76,9 @@ def repository_of(choice: Choice) -> Repository | None:
 def _open(url: str, home: str) -> Repository:
     name = hashlib.sha256(url.encode()).hexdigest()[:16]
     prover = NewestProver(Path(home), wanted=lambda: load_preferences().receipts)
-    return Repository(lambda: open_store(url), Path(home) / "app-cache" / name, prover=prover)
+    return Repository(
+        lambda: open_store(url), Path(home) / "app-cache" / name, prover=prover, first_wait_s=FIRST_WAIT_S
+    )
 
 
 @st.cache_resource(max_entries=1, show_spinner="Writing the simulated sample")

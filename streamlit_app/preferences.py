@@ -13,6 +13,7 @@ from pathlib import Path
 from batonpass.core.codec import decode, encode
 from batonpass.core.errors import FormatError
 from batonpass.core.settings import read_settings
+from batonpass.streamlit_app.access import is_read_only
 
 NEW_VISIT_AFTER = timedelta(minutes=30)
 """Looking again within this time is the same visit."""
@@ -62,7 +63,11 @@ def load_preferences() -> Preferences:
 
 
 def save_preferences(preferences: Preferences) -> None:
-    """Replace the file as a whole, so that a second tab never reads half of it. OSError where the home cannot be written."""
+    """Replace the file as a whole, so that a second tab never reads half of it. OSError where the home cannot be written, or nothing
+    may be: what a visitor of a hosted app likes is not what the next one finds.
+    """
+    if is_read_only():
+        raise PermissionError("this app only looks")
     path = preferences_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".app-", suffix=".json")

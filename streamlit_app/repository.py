@@ -28,6 +28,7 @@ from batonpass.core.errors import (
 from batonpass.core.model import Account, Annotations, FileEntry, Manifest, Note, Root, Segment
 from batonpass.core.snippets.inputs import WheelFile
 from batonpass.core.storage import ABSENT, Store
+from batonpass.streamlit_app.access import guarded, refuse_download, refuse_when_read_only
 from batonpass.streamlit_app.curves import RunCurves, read_curves
 from batonpass.streamlit_app.overview import Overview, RunStory, read_overview
 from batonpass.streamlit_app.parsed import ParsedSegments
@@ -77,9 +78,11 @@ class Repository:
         clock: Callable[[], float] = time.monotonic,
         poll_s: float = POLL_S,
         prover: NewestProver | None = None,
+        first_wait_s: float = 60.0,
     ) -> None:
         """`open_it` opens the store when it is first needed; `cache` is a folder of this store's own, or None to keep nothing. `prover`
-        hears of each story that was read.
+        hears of each story that was read. `first_wait_s` is how long the first view of a store that was never seen waits for its answer,
+        and a look at the agent for a reading in progress.
         """
         self.prover = prover
         self._open_it = open_it
@@ -88,6 +91,7 @@ class Repository:
         self._poll_s = poll_s
         self._store: Store | None = None
         self._reading = threading.Lock()
+        self._first_wait_s = first_wait_s
         self._overview, age_s = _load_overview(cache)
         self._read_at = clock() - age_s
         self._tried_at = float("-inf")
@@ -101,11 +105,16 @@ class Repository:
         self._parsed = ParsedSegments(self.segment)
 
     def view(self) -> View:
-        """What is known now. The first call of all waits for the store; later ones start a reading in the background when it is due."""
-        if self._overview is None and self._problem is None:
-            self.refresh()
-        elif self._clock() - self._tried_at >= self._poll_s and not self._reading.locked():
-            threading.Thread(target=self.refresh, name="batonpass-app-reading", daemon=True).start()
+        """What is known now. A reading that is due goes on in the background. Only where nothing is known at all is it waited for, and
+        only for a moment: a far store is then still being read, and there is neither a story nor a problem.
+        """
+        is_due = self._clock() - self._tried_at >= self._poll_s
+        is_new = self._overview is None and self._problem is None
+        if is_due and not self._reading.locked():
+            reading = threading.Thread(target=self.refresh, name="batonpass-app-reading", daemon=True)
+            reading.start()
+            if is_new:
+                reading.join(self._first_wait_s)
         return View(self._overview, max(0.0, self._clock() - self._read_at), self._problem)
 
     def refresh(self, *, deep: bool = False) -> View:
@@ -158,6 +167,7 @@ class Repository:
 
     def checkpoint_file(self, folder: str, entry: FileEntry) -> bytes:
         """One file of a checkpoint, whole and unpacked. FormatError where it does not unpack to what its manifest promises."""
+        refuse_download()
         stored = self._opened().get(naming.pool_file(folder, entry.pool), store_id=entry.id)
         return unpacked(entry, stored)
 
@@ -167,6 +177,7 @@ class Repository:
 
     def forget_here(self, run: RunStory) -> None:
         """Drop what this computer keeps of a run's metrics."""
+        refuse_when_read_only("Forgetting a run")
         with self._drawing:
             self._curves.pop(run.files.folder, None)
         if self._cache is not None:
@@ -175,12 +186,14 @@ class Repository:
 
     def add_account_note(self, label: str, text: str, replaces: str | None = None) -> None:
         """A note on an account. Its file is made first, because notes are found by it."""
+        refuse_when_read_only("Writing notes")
         if self._overview is None or all(a.account.label != label for a in self._overview.accounts):
             self.edit_account(label, lambda account: account)
         self.add_note(naming.account_notes_folder(label), text, replaces)
 
     def add_note(self, prefix: str, text: str, replaces: str | None = None) -> None:
         """Write a note as a file of its own under `prefix`, and read the store again. StoreError where it cannot be written."""
+        refuse_when_read_only("Writing notes")
         store = self._opened()
         now = store.now()
         note = Note(f"{now:%Y%m%dt%H%M%S}-{secrets.token_hex(3)}", now, text, replaces)
@@ -197,6 +210,9 @@ class Repository:
 
     def agent(self) -> WheelFile | None:
         """The agent's wheel as it lies on the store, looked up again once a minute; None where there is none."""
+        if self._overview is None or self._problem is not None:
+            problem = self._problem or Problem("the store is still being read", "It comes by itself in a moment.")
+            raise StoreUnreachableError(problem.message, hint=problem.hint)
         if self._agent is None or self._clock() - self._agent_at >= DEEP_POLL_S:
             self._agent, self._agent_at = find_agent(self._opened()), self._clock()
         return self._agent
@@ -212,6 +228,7 @@ class Repository:
         """Build the agent's wheel from the installed files, put it on the store, and see it arrive. An empty store is made ours
         first: a folder that holds only a wheel would be taken for somebody else's.
         """
+        refuse_when_read_only("Putting the agent on the store")
         self._root = open_root(self._opened(), create=True)
         self._agent, self._agent_at = put_agent(self._opened()), self._clock()
 
@@ -232,6 +249,7 @@ class Repository:
         return self._root
 
     def _edit(self, key: str, default: T, change: Callable[[T], T]) -> None:
+        refuse_when_read_only("Changing what is noted")
         store = self._opened()
         for last in (False, True):
             try:
@@ -261,7 +279,7 @@ class Repository:
 
     def _opened(self) -> Store:
         if self._store is None:
-            self._store = self._open_it()
+            self._store = guarded(self._open_it())
         return self._store
 
     def _keep_overview(self, overview: Overview) -> None:

@@ -8,6 +8,12 @@ from batonpass.core.snippets.inputs import SnippetInputs, Target
 
 _TRAINERS = {Target.HF: "resume_hf", Target.LIGHTNING: "resume_lightning"}
 """Other people's trainers: they resume through their callback. Where the cells run is not asked; the store is a folder or Drive."""
+_TRAINER_RESTORES = {
+    Target.HF: "The Trainer's own checkpoint folder is brought back whole, and the Trainer itself loads it: model, optimizer, scheduler, "
+    "random numbers and its place in the data, as far as it saved them.",
+    Target.LIGHTNING: "Lightning's own checkpoint file is brought back, and Lightning itself loads it: model, optimizers, schedulers, loops "
+    "and callbacks, as far as it saved them.",
+}
 _PIP_HINTS = {
     Target.COLAB: "Runtime > Disconnect and delete runtime, then run the cells again on the fresh machine.",
     Target.COLAB_MOUNT: "Runtime > Disconnect and delete runtime, then run the cells again on the fresh machine.",
@@ -43,6 +49,8 @@ def render(target: Target, inputs: SnippetInputs) -> Snippet:
 def assemble(target: Target, inputs: SnippetInputs, first: tuple[Cell, ...]) -> Snippet:
     """The whole snippet around the cells that reach the store and install the agent."""
     says = _what_is_restored(inputs)
+    if target in _TRAINERS:
+        says += f"\n{_TRAINER_RESTORES[target]}"
     verb = "Continue" if inputs.run_id else "Begin"
     intro = (
         f"## {verb} {plain(inputs.run_name)} on {plain(target.value)}\n\n{plain(says, limit=400)}\n\n"

@@ -8,6 +8,7 @@ import streamlit as st
 
 from batonpass.core.errors import BatonpassError
 from batonpass.core.model import Account
+from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.wording import number
@@ -22,6 +23,8 @@ def edit_account(page: Page, account: Account) -> None:
     if account.price is not None:
         facts.append(f"{number(account.price)} {escaped(account.currency, limit=8)} a month")
     st.markdown(" · ".join(facts))
+    if is_read_only():
+        return
     with st.expander("Change", icon=":material/edit:"), st.form(f"account-{account.label}", border=False):
         plan = st.text_input("Plan", value=account.plan, max_chars=80, placeholder="free, Pro, own computer")
         price = st.number_input(

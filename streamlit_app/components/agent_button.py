@@ -5,12 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from batonpass.core.errors import BatonpassError
+from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import escaped
 
 
 def show_agent_button(page: Page) -> None:
-    """Puts the wheel there when pressed, and says what came of it."""
+    """Puts the wheel there when pressed, and says what came of it. Not offered where nothing may be written."""
+    if is_read_only():
+        return
     if st.button("Put the agent on my Drive", icon=":material/upload:", type="primary", key="agent"):
         try:
             page.repository.put_agent()

@@ -9,6 +9,7 @@ import streamlit as st
 from batonpass.core.lineage import Candidate
 from batonpass.core.model import CheckpointListing, Session
 from batonpass.core.settings import read_settings
+from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.components.checkpoint_files import show_checkpoint_files
 from batonpass.streamlit_app.components.errand_line import all_errands, show_errand
 from batonpass.streamlit_app.components.page import Page
@@ -48,7 +49,7 @@ def show_checkpoint_care(page: Page, run: RunStory, found: Sequence[tuple[Sessio
             args=(task, _check(page, run, chosen, read=True)),
             help=f"Reads {size(listing.size_bytes)} back in the background and compares each file with its sha256.",
         )
-        if page.mount and not _is_proven(run, listing):
+        if page.mount and not is_read_only() and not _is_proven(run, listing):
             st.button(
                 "Prove arrival",
                 icon=":material/receipt_long:",

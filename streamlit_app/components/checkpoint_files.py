@@ -6,6 +6,7 @@ import streamlit as st
 
 from batonpass.core.errors import BatonpassError
 from batonpass.core.lineage import Candidate
+from batonpass.streamlit_app.access import may_download
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import escaped, file_name
 from batonpass.streamlit_app.overview import RunStory
@@ -36,7 +37,7 @@ def show_checkpoint_files(page: Page, run: RunStory, candidate: Candidate) -> No
                     file_name=file_name(entry.name.replace("/", "-"), ""),
                     icon=":material/download:",
                     on_click="ignore",
-                    disabled=entry.size_bytes > LIMIT_BYTES,
+                    disabled=entry.size_bytes > LIMIT_BYTES or not may_download(),
                     key=f"file-{entry.pool}",
                 )
                 st.caption(f"{size(entry.size_bytes)} · sha256 {escaped(entry.sha256[:12])}…", width="content")

@@ -8,6 +8,7 @@ from batonpass.core.errors import BatonpassError
 from batonpass.core.snippets.day_one import day_one
 from batonpass.core.snippets.inputs import SnippetInputs, Target
 from batonpass.core.snippets.notebook import to_notebook
+from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.choice import choose_store, current_choice, look_at_sample, repository_of
 from batonpass.streamlit_app.components.agent_button import show_agent_button
 from batonpass.streamlit_app.components.checklist import first_day_steps, show_checklist
@@ -27,6 +28,8 @@ def show_empty(page: Page | None) -> None:
     """For a store without runs, or none at all yet."""
     choice = current_choice()
     repository = repository_of(choice)
+    if page is None and repository is not None:
+        return  # it does not answer, or is still being read: whether there is a run is not known
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         show_pet(Mood.SLEEPING, words="sleeps: there is no run yet")
         st.markdown(
@@ -43,7 +46,9 @@ def show_empty(page: Page | None) -> None:
             "Look around in the simulated sample", on_click=look_at_sample, icon=":material/science:", type="primary"
         )
         st.subheader("Your first run", anchor=False)
-        if choice.url is None:
+        if choice.url is None and is_read_only():
+            st.caption("No store is set for this app: its host names one in `BATONPASS_STORE`.")
+        elif choice.url is None:
             _ask_store()
         else:
             st.markdown(f"The store: **{escaped(choice.url, limit=200)}**")

@@ -10,6 +10,7 @@ import streamlit as st
 from batonpass.core import naming
 from batonpass.core.errors import BatonpassError
 from batonpass.core.model import Note
+from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import escaped, escaped_lines
 from batonpass.streamlit_app.note_history import older_texts, removed_notes
@@ -30,21 +31,27 @@ def show_notes(page: Page, run: RunStory) -> None:
 
 def edit_notes(page: Page, notes: tuple[Note, ...], write: Writer, *, key: str) -> None:
     """The notes, newest first, each to be changed in place, and a place for a new one."""
+    if not is_read_only():
+        _new_note(write, key)
+    for note in current_notes(notes)[:LISTED]:
+        with st.container(border=True, gap="xsmall"):
+            st.markdown(escaped_lines(note.text, limit=LONGEST))
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.caption(local(note.written_at, page.zone), width="content")
+                if not is_read_only():
+                    with st.popover("Change", type="tertiary", icon=":material/edit:"):
+                        _change(write, note)
+                _show_older(page, older_texts(notes, note))
+    _show_removed(page, removed_notes(notes))
+
+
+def _new_note(write: Writer, key: str) -> None:
     with st.form(f"new-note-{key}", clear_on_submit=True, border=False):
         text = st.text_area(
             "New note", max_chars=LONGEST, placeholder="What would you want to know in two weeks?", height=90
         )
         if st.form_submit_button("Keep this note", icon=":material/note_add:") and (text or "").strip():
             _write(write, text or "", None)
-    for note in current_notes(notes)[:LISTED]:
-        with st.container(border=True, gap="xsmall"):
-            st.markdown(escaped_lines(note.text, limit=LONGEST))
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.caption(local(note.written_at, page.zone), width="content")
-                with st.popover("Change", type="tertiary", icon=":material/edit:"):
-                    _change(write, note)
-                _show_older(page, older_texts(notes, note))
-    _show_removed(page, removed_notes(notes))
 
 
 def _show_older(page: Page, older: tuple[Note, ...]) -> None:

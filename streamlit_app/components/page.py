@@ -19,6 +19,7 @@ from batonpass.streamlit_app.standing import read_standing
 from batonpass.streamlit_app.wording import ago, plural
 
 PULSE_S = 15
+READING_S = 1
 MORNING = "Morning"
 """The page that has the pet in large, and says in words beside it what it stands for."""
 
@@ -64,7 +65,8 @@ def open_page(title: str) -> Page | None:
         if repository is not None:
             view = repository.view()
             known = view.overview.fingerprint if view.overview else None
-            _pulse(repository, known, has_problem=view.problem is not None)
+            if known is not None or view.problem is not None:
+                _pulse(repository, known, has_problem=view.problem is not None)
             if view.overview is not None and title != MORNING:
                 _show_small_pet(view.overview, mount=not repository.proves_arrival)
     if repository is None:
@@ -76,6 +78,9 @@ def open_page(title: str) -> Page | None:
             f"It says nothing about your sessions. ({escaped(view.problem.message, limit=200)})",
             icon=":material/cloud_off:",
         )
+    if view.overview is None and view.problem is None:
+        _wait_for_story(repository)
+        return None
     if view.overview is None:
         st.error(f"The store does not answer: {escaped(view.problem.message if view.problem else '', limit=300)}")
         if view.problem and view.problem.hint:
@@ -96,6 +101,16 @@ def _say_no_store() -> None:
     with st.container(horizontal=True):
         st.page_link("views/morning.py", label="To the first steps", icon=":material/wb_twilight:")
         st.page_link("views/settings.py", label="To the settings", icon=":material/settings:")
+
+
+@st.fragment(run_every=READING_S)
+def _wait_for_story(repository: Repository) -> None:
+    """For a store that was never seen and takes its time; the page fills itself."""
+    view = repository.view()
+    if view.overview is not None or view.problem is not None:
+        st.rerun()
+    st.markdown(":material/hourglass_top: Reading the store for the first time. A large one on Drive takes a minute.")
+    st.caption("This page fills itself. The next time it opens with what was read last, and says how old that is.")
 
 
 def say_broken(broken: Iterable[str]) -> None:

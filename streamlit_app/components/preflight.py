@@ -10,6 +10,7 @@ from batonpass.streamlit_app.components.gpus import gpu_name, place
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.overview import RunStory
+from batonpass.streamlit_app.readiness import readiness
 from batonpass.streamlit_app.standing import RunStanding
 from batonpass.streamlit_app.wording import count, plural, size
 
@@ -32,6 +33,12 @@ def preflight(
         if candidate.listing.missing:
             reasons = escaped("; ".join(candidate.listing.missing), limit=300)
             found.append(f"**PARTIAL**: {reasons}.")
+        origin = run.files.session(candidate.session)
+        seen = [s.session for r in page.overview.runs for s in r.files.sessions]
+        told = readiness(
+            origin.session if origin else None, seen, candidate.listing.size_bytes, run.files.info.config, target
+        )
+        found += [escaped(sentence, limit=400) for sentence in told]
         found += _environment(run, candidate)
     found += [
         f"Passed over: step {count(c.step)}, {escaped(c.passed_over)}." for c in standing.candidates if c.passed_over

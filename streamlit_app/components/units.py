@@ -21,6 +21,7 @@ from batonpass.core.unit_rates import (
     units_used,
 )
 from batonpass.core.usage import Stay
+from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import escaped, plain
 from batonpass.streamlit_app.wording import duration, local, number
@@ -80,7 +81,7 @@ def _table(page: Page, rates: Sequence[Rate], left: float | None) -> None:
 
 def _overwrite(page: Page, account: Account, rates: Sequence[Rate], stays: Sequence[Stay]) -> None:
     gpus = sorted({r.gpu for r in rates} | {card(name) for s in stays for name in s.gpus})
-    if not gpus:
+    if not gpus or is_read_only():
         return
     with st.form(f"rates-{account.label}", border=False):
         gpu = st.selectbox("GPU", gpus, format_func=lambda name: plain(name, limit=40))

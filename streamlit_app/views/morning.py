@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.choice import current_choice
 from batonpass.streamlit_app.components.empty import show_empty
 from batonpass.streamlit_app.components.more_runs import show_more_runs
@@ -66,7 +67,7 @@ def _greet(shown: list[tuple[RunStory, RunStanding]], *, archived: int) -> None:
 def _visit(page: Page) -> Visit | None:
     """When this store was looked at before; remembers that it is looked at now. None where nothing is remembered."""
     choice = current_choice()
-    if choice.simulated or choice.url is None:
+    if choice.simulated or choice.url is None or is_read_only():
         return None
     preferences = load_preferences()
     steps = {

@@ -8,6 +8,7 @@ from batonpass.core.errors import BatonpassError
 from batonpass.core.lineage import Candidate
 from batonpass.core.snippets.inputs import CheckpointPick, SnippetInputs, Target
 from batonpass.core.snippets.notebook import to_notebook
+from batonpass.core.snippets.proofs import TESTED
 from batonpass.core.snippets.render import render
 from batonpass.streamlit_app.choice import current_choice
 from batonpass.streamlit_app.components.agent_button import show_agent_button
@@ -137,6 +138,7 @@ def _show_snippet(page: Page, run: RunStory, target: Target, inputs: SnippetInpu
     st.subheader("The cell", anchor=False)
     for line in snippet.says.splitlines():
         st.markdown(f":material/restore: {escaped(line, limit=400)}")
+    st.caption(f":material/science: {TESTED[target][0]}")
     if current_choice().simulated:
         st.caption("From the simulated sample: good to look at; there is nothing behind it to continue.")
     with st.container(horizontal=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.components.checkpoints_table import show_checkpoints
 from batonpass.streamlit_app.components.config_table import show_config
 from batonpass.streamlit_app.components.curves_panel import show_curves
@@ -42,7 +43,10 @@ def show() -> None:
     with config:
         show_config(run)
     with organise:
-        show_organise(page, run, standing)
+        if is_read_only():
+            st.caption("This app only looks: title, tags, goal and deadline are changed on your own computer.")
+        else:
+            show_organise(page, run, standing)
     say_broken(run.files.broken)
 
 

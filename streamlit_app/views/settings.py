@@ -8,6 +8,7 @@ import streamlit as st
 
 from batonpass.core.errors import BatonpassError
 from batonpass.core.settings import read_settings
+from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.choice import choose_store, current_choice, look_at_sample, repository_of
 from batonpass.streamlit_app.components.agent_button import show_agent_button
 from batonpass.streamlit_app.components.checklist import first_day_steps, show_checklist
@@ -28,7 +29,7 @@ def show() -> None:
         _store()
         _sign_in()
         if page is not None:
-            if page.mount:
+            if page.mount and not is_read_only():
                 _receipts(page)
             show_space(page)
             say_broken(page.overview.broken)
@@ -58,6 +59,9 @@ def _store() -> None:
     if choice.fixed:
         st.markdown(f"Named by the environment (`BATONPASS_STORE`): **{escaped(choice.url, limit=300)}**")
         st.button("Look around in the simulated sample", on_click=look_at_sample, icon=":material/science:")
+        return
+    if is_read_only():
+        st.markdown("Chosen on the host; it cannot be changed from here.")
         return
     with st.form("store", border=False):
         url = st.text_input(
@@ -132,10 +136,11 @@ def _pet() -> None:
         options,
         default=preferences.pet if preferences.pet in options else options[0],
         required=True,
+        disabled=is_read_only(),
         key="pet",
         format_func=lambda p: "nobody" if p == NO_PET else p,
     )
-    if pet and pet != preferences.pet:
+    if pet and pet != preferences.pet and not is_read_only():
         try:
             save_preferences(replace(preferences, pet=pet))
         except OSError as error:
@@ -144,7 +149,8 @@ def _pet() -> None:
         for pose in Mood:
             show_pet(pose, words=f"{pose.value}, as an example")
     st.caption(
-        "Sleeps while quiet, runs while a run is live, sits on the checkpoint once it is durable. Holds still if your system asks for less motion."
+        "Beside the title of every page. Sleeps while quiet, runs while something trains, sits on the checkpoint while no work is at risk. "
+        "Holds still if your system asks for less motion."
     )
 
 

@@ -25,8 +25,9 @@ AppMaker = Callable[..., AppTest]
 
 
 @pytest.fixture(autouse=True)
-def _empty_caches() -> Iterator[None]:
-    """Each test opens its stores anew."""
+def _empty_caches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test opens its stores anew, and waits for the first story however slow the machine is."""
+    monkeypatch.setattr("batonpass.streamlit_app.choice.FIRST_WAIT_S", 60.0)
     st.cache_resource.clear()
     yield
     st.cache_resource.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -203,3 +204,33 @@ def test_who_owns_the_bytes_is_shown_with_each_checkpoint_and_in_sum(app: AppMak
     assert set(table["Owner"]) == {"you"}
     said = [caption.value for caption in app(store, page="settings").caption]
     assert any("owned and paid for by: you" in text for text in said)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_far_store_that_was_never_seen_is_said_to_be_read_and_never_called_empty(
+    app: AppMaker, store: Path, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    from batonpass.streamlit_app import choice
+
+    arrived = threading.Event()
+    real = choice.open_store
+
+    def slow(url: str) -> object:
+        assert arrived.wait(60)
+        return real(url)
+
+    monkeypatch.setattr(choice, "open_store", slow)
+    monkeypatch.setattr(choice, "FIRST_WAIT_S", 0.05)
+    at = app(store, page=page)
+    arrived.set()
+    assert not at.exception
+    assert "Reading the store for the first time" in words(at)
+    assert "No run" not in words(at)
+
+
+def test_a_store_that_cannot_be_opened_is_not_called_empty(app: AppMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATONPASS_DRIVE_TOKEN", "{half a token")
+    at = app("gdrive://batonpass")
+    assert not at.exception
+    assert "does not answer" in words(at)
+    assert "No run yet" not in words(at)

@@ -222,3 +222,24 @@ def test_an_edit_that_is_overtaken_twice_says_so_and_overwrites_nothing(watched:
     seen = one.refresh(deep=True).overview
     assert seen is not None
     assert seen.runs[0].files.annotations.title == "theirs 1"
+
+
+def test_a_store_that_was_never_seen_and_takes_its_time_is_neither_a_story_nor_a_problem(watched: Watched) -> None:
+    watched.answers.clear()
+    repository = Repository(lambda: watched, None, clock=Clock(), first_wait_s=0.05)  # type: ignore[arg-type,return-value]
+    view = repository.view()
+    assert (view.overview, view.problem) == (None, None)
+    assert repository.agent_there() is None, "not asked while it is read"
+    watched.answers.set()
+    deadline = time.monotonic() + 30
+    while repository.view().overview is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert repository.view().overview is not None
+
+
+def test_a_store_seen_before_is_shown_at_once_though_it_does_not_answer(watched: Watched, tmp_path: Path) -> None:
+    make(watched, tmp_path / "cache").view()
+    watched.answers.clear()
+    repository = make(watched, tmp_path / "cache")
+    assert repository.view().overview is not None, "from this computer"
+    watched.answers.set()
