@@ -13,7 +13,7 @@ import pytest
 from batonpass.streamlit_app.sample import write_sample
 
 from .conftest import write_files
-from .live_app import browser, find_chromium, serve, settle
+from .live_app import find_chromium, serve, settle
 
 REQUIRED = os.environ.get("BATONPASS_REQUIRE_BROWSER") == "1"
 pytestmark = [
@@ -31,12 +31,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     write_sample(lambda key, body, at: files.__setitem__(key, (body, at)), now=datetime.now(UTC))
     root = write_files(tmp_path_factory.mktemp("run-browser") / "store", files)
     with serve(tmp_path_factory.mktemp("home"), store=str(root)) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as found:
         yield found
 
 
