@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from batonpass.core.lineage import trace
-from batonpass.core.model import EndKind, Head, Session
+from batonpass.core.model import End, EndKind, Head, Session
 
 QUIET_AFTER_S = 150.0
 """Two idle heartbeats (60 s each) and some slack have been missed."""
@@ -19,6 +19,10 @@ LOST_AFTER_S = 300.0
 MOUNT_QUIET_AFTER_S = 600.0
 """A mounted Drive brings a heartbeat to other computers minutes late."""
 MOUNT_LOST_AFTER_S = 1800.0
+
+
+PARTED_DETAIL = "what mirrored it was gone; its training process lived on"
+"""What the next process on the machine writes into `End.detail` of such a session, with `EndKind.CLOSED`."""
 
 
 class Word(StrEnum):
@@ -34,6 +38,8 @@ class Word(StrEnum):
     STOPPED = "stopped by you"
     FAILED = "failed with an error"
     CLOSED = "closed below the goal"
+    PARTED = "mirroring stopped"
+    """What mirrored it went away while its training process lived on: how far that came is not known."""
     FINISHED = "finished, not proven yet"
     PROVEN = "finished and proven"
     UNKNOWN = "unknown"
@@ -75,7 +81,7 @@ def session_state(
     `arrived`: manifest keys that receipts prove.
     """
     if session.end is not None:
-        word, sentence = _ended(session, session.end.kind, arrived)
+        word, sentence = _ended(session, session.end, arrived)
         return State(word, sentence, offline, age_s)
     if offline or age_s is None:
         return State(
@@ -114,9 +120,11 @@ def is_proven(session: Session, *, arrived: Collection[str] = ()) -> bool:
     return bool(good) and good[-1].step >= session.step and (good[-1].proven or good[-1].key in arrived)
 
 
-def _ended(session: Session, kind: EndKind, arrived: Collection[str]) -> tuple[Word, str]:
-    if kind is not EndKind.FINISHED:
-        return _ENDS[kind]
+def _ended(session: Session, end: End, arrived: Collection[str]) -> tuple[Word, str]:
+    if end.kind is EndKind.CLOSED and end.detail == PARTED_DETAIL:
+        return Word.PARTED, "What mirrored this session was gone, and its training process lived on."
+    if end.kind is not EndKind.FINISHED:
+        return _ENDS[end.kind]
     if is_proven(session, arrived=arrived):
         return Word.PROVEN, "The goal is reached and the last checkpoint has arrived, every byte proven."
     return Word.FINISHED, "The goal is reached; that the last checkpoint has arrived is not proven yet."

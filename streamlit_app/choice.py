@@ -11,6 +11,7 @@ from pathlib import Path
 import streamlit as st
 
 from batonpass.core.settings import read_settings
+from batonpass.streamlit_app.herald import Herald
 from batonpass.streamlit_app.preferences import load_preferences, save_preferences
 from batonpass.streamlit_app.proving import NewestProver
 from batonpass.streamlit_app.repository import Repository
@@ -76,9 +77,11 @@ def repository_of(choice: Choice) -> Repository | None:
 def _open(url: str, home: str) -> Repository:
     name = hashlib.sha256(url.encode()).hexdigest()[:16]
     prover = NewestProver(Path(home), wanted=lambda: load_preferences().receipts)
-    return Repository(
-        lambda: open_store(url), Path(home) / "app-cache" / name, prover=prover, first_wait_s=FIRST_WAIT_S
-    )
+    herald = Herald(url)
+    cache = Path(home) / "app-cache" / name
+    repository = Repository(lambda: open_store(url), cache, prover=prover, herald=herald, first_wait_s=FIRST_WAIT_S)
+    herald.keep_watch(repository.view)
+    return repository
 
 
 @st.cache_resource(max_entries=1, show_spinner="Writing the simulated sample")

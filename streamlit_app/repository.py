@@ -29,7 +29,9 @@ from batonpass.core.model import Account, Annotations, FileEntry, Manifest, Note
 from batonpass.core.snippets.inputs import WheelFile
 from batonpass.core.storage import ABSENT, Store
 from batonpass.streamlit_app.access import guarded, refuse_download, refuse_when_read_only
+from batonpass.streamlit_app.condition import StoreCondition, read_condition
 from batonpass.streamlit_app.curves import RunCurves, read_curves
+from batonpass.streamlit_app.herald import Herald
 from batonpass.streamlit_app.overview import Overview, RunStory, read_overview
 from batonpass.streamlit_app.parsed import ParsedSegments
 from batonpass.streamlit_app.proving import NewestProver
@@ -78,13 +80,17 @@ class Repository:
         clock: Callable[[], float] = time.monotonic,
         poll_s: float = POLL_S,
         prover: NewestProver | None = None,
+        herald: Herald | None = None,
         first_wait_s: float = 60.0,
     ) -> None:
         """`open_it` opens the store when it is first needed; `cache` is a folder of this store's own, or None to keep nothing. `prover`
-        hears of each story that was read. `first_wait_s` is how long the first view of a store that was never seen waits for its answer,
-        and a look at the agent for a reading in progress.
+        and `herald` hear of each story that was read. `first_wait_s` is how long the first view of a store that was never seen waits for
+        its answer, and a look at the agent for a reading in progress.
         """
         self.prover = prover
+        self.herald = herald
+        self.condition = StoreCondition()
+        """The space that is left and what a syncing program made, as of the last deep reading."""
         self._open_it = open_it
         self._cache = cache
         self._clock = clock
@@ -133,8 +139,12 @@ class Repository:
                 self._deep_at = self._clock() if deep else self._deep_at
                 if changed:
                     self._keep_overview(overview)
+                if deep:
+                    self.condition = read_condition(self._opened(), overview)
                 if self.prover is not None:
                     self.prover.consider(self._opened(), overview)
+                if self.herald is not None:
+                    self.herald.consider(overview, self.condition, mount=not self.proves_arrival)
         return View(self._overview, max(0.0, self._clock() - self._read_at), self._problem)
 
     def segment(self, segment: Segment) -> bytes:

@@ -12,6 +12,7 @@ from filelock import FileLock
 from batonpass.core.errors import BatonpassError, NotFoundError
 from batonpass.core.metrics.log import MetricLog
 from batonpass.core.model import End, EndKind, Head, Manifest, Session
+from batonpass.core.states import PARTED_DETAIL
 from batonpass.core.storage import Store
 from batonpass.sync.handover import give_way
 from batonpass.sync.local import LocalSession, abandoned_sessions
@@ -104,7 +105,7 @@ def _ship(
 def _how_it_ended(record: Session) -> End:
     now = datetime.now(UTC)
     if process_lives(record.host.process):
-        return End(EndKind.CLOSED, now, "what mirrored it was gone; its training process lived on")
+        return End(EndKind.CLOSED, now, PARTED_DETAIL)
     return End(EndKind.RESTARTED, now)
 
 

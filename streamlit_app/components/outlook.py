@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
+from batonpass.core.gpu.speed import session_speed
 from batonpass.streamlit_app.components.page import Page
+from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.estimates.forecast import Forecast, forecast
+from batonpass.streamlit_app.estimates.hours import hours_by_gpu
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.standing import RunStanding
-from batonpass.streamlit_app.wording import ago, count, duration, local, plural
+from batonpass.streamlit_app.wording import ago, count, duration, local, number, plural
+
+
+def show_outlook(page: Page, run: RunStory, standing: RunStanding) -> None:
+    """The lines of `outlook`, and what is left on each GPU that the run has had; nothing for a run that is finished."""
+    lines = [*rate_words(standing), *outlook(page, run, standing), *hours_words(page, run, standing)]
+    if lines:
+        st.markdown("  \n".join(lines))
+
+
+def rate_words(standing: RunStanding) -> list[str]:
+    """How fast the live session trains, and when it would be through at that pace."""
+    pace = session_speed(standing.session) if standing.is_live and standing.session is not None else None
+    return [f":material/speed: {number(pace)} steps/s this session"] if pace else []
+
+
+def hours_words(page: Page, run: RunStory, standing: RunStanding) -> list[str]:
+    """What is left of the training against what is left of the time, on each GPU that the run has had; only with a deadline ahead."""
+    deadline, goal = run.files.annotations.deadline, run.goal_steps
+    begins_at = standing.step if standing.is_live else standing.newest.step if standing.newest is not None else 0
+    left_s = (deadline - page.as_of).total_seconds() if deadline is not None else 0.0
+    if standing.is_finished or left_s <= 0 or not goal or goal <= begins_at:
+        return []
+    found = hours_by_gpu(run, goal - begins_at)[:6]
+    each = [
+        f"{escaped(h.gpu)} {duration(h.training_s)} ({'fits' if h.training_s <= left_s else 'too long'}, n = {h.n})"
+        for h in found
+    ]
+    return [f":material/memory: {duration(left_s)} left; training needs: {', '.join(each)}"] if each else []
 
 
 def outlook(page: Page, run: RunStory, standing: RunStanding) -> list[str]:

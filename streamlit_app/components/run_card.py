@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import streamlit as st
 
-from batonpass.core.progress import read_moving
+from batonpass.core.progress import Moving, read_moving
+from batonpass.streamlit_app.access import is_read_only
+from batonpass.streamlit_app.alerts import Alert
+from batonpass.streamlit_app.components.alert_lines import show_alerts
+from batonpass.streamlit_app.components.deadline import show_deadline
 from batonpass.streamlit_app.components.gpus import gpu_name, place
-from batonpass.streamlit_app.components.outlook import outlook
+from batonpass.streamlit_app.components.outlook import show_outlook
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.state_badge import show_state
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.preferences import Visit
 from batonpass.streamlit_app.standing import RunStanding
-from batonpass.streamlit_app.wording import ago, count, duration, plural
+from batonpass.streamlit_app.wording import ago, count, duration, plural, size
 
 
-def show_run_card(page: Page, run: RunStory, standing: RunStanding, visit: Visit | None) -> None:
+def show_run_card(
+    page: Page, run: RunStory, standing: RunStanding, visit: Visit | None, found: tuple[Alert, ...] = ()
+) -> None:
     """A card of equal height with its neighbours."""
     with st.container(border=True, height="stretch", gap="small"):
         st.subheader(escaped(run.name, limit=60) or "(no name)", anchor=False)
         show_state(standing.state, standing.session)
+        show_alerts(found)
         if run.files.annotations.tags:
             st.caption(" ".join(f":material/sell: {escaped(t, limit=30)}" for t in run.files.annotations.tags[:6]))
         _progress(run, standing)
@@ -28,10 +35,9 @@ def show_run_card(page: Page, run: RunStory, standing: RunStanding, visit: Visit
         since = _since(run, standing, visit)
         if since:
             st.markdown(f":material/update: Since your last visit: {since}")
-        if left := outlook(page, run, standing):
-            st.markdown("  \n".join(left))
+        show_outlook(page, run, standing)
         st.space("stretch")
-        _links(run, standing)
+        _links(page, run, standing)
 
 
 def _progress(run: RunStory, standing: RunStanding) -> None:
@@ -62,7 +68,7 @@ def _facts(page: Page, run: RunStory, standing: RunStanding) -> list[str]:
     if (
         standing.is_live
         and standing.session is not None
-        and (sending := read_moving(standing.session.sync.get("sending")).words)
+        and (sending := _sending(read_moving(standing.session.sync.get("sending"))))
     ):
         lines.append(f":material/cloud_upload: {escaped(sending)}, as of its last sign of life")
     if standing.session is not None:
@@ -73,6 +79,21 @@ def _facts(page: Page, run: RunStory, standing: RunStanding) -> list[str]:
     aside = f", {plural(branches, 'branch', 'branches')} beside it" if branches else ""
     lines.append(f":material/route: {plural(len(sessions) - branches, 'session')}{aside}")
     return lines
+
+
+def _sending(moving: Moving) -> str:
+    """As `Moving.words`, in the units of this app."""
+    if not moving.files:
+        return ""
+    (name, done, total), more = moving.files[0], len(moving.files) - 1
+    words = f"{name} {size(done)} of {size(total)}"
+    if more or total != moving.total_bytes:
+        others = f" and {more} more" if more else ""
+        words += f"{others}, in all {size(moving.done_bytes)} of {size(moving.total_bytes)}"
+    if moving.bytes_per_s is None:
+        return words
+    left = moving.left_s
+    return words + (", no byte moves" if left is None else f", {size(moving.bytes_per_s)}/s, {duration(left)} left")
 
 
 def _since(run: RunStory, standing: RunStanding, visit: Visit | None) -> str:
@@ -93,7 +114,8 @@ def _since(run: RunStory, standing: RunStanding, visit: Visit | None) -> str:
     return ", ".join(parts) or "nothing new"
 
 
-def _links(run: RunStory, standing: RunStanding) -> None:
+def _links(page: Page, run: RunStory, standing: RunStanding) -> None:
+    """The next move stands out only where somebody has to make it: a live run goes on by itself."""
     query = {"run": run.files.info.run_id}
     with st.container(horizontal=True, gap="small"):
         if standing.wants_you and st.button(
@@ -109,3 +131,5 @@ def _links(run: RunStory, standing: RunStanding) -> None:
         ):
             st.session_state["run"] = run.files.info.run_id
             st.switch_page("views/run.py", query_params=query)
+        if not (standing.is_finished or is_read_only()):
+            show_deadline(page, run)

@@ -21,6 +21,7 @@ _LOOKS: dict[Word, tuple[str, Colour]] = {
     Word.STOPPED: (":material/pan_tool:", "gray"),
     Word.FAILED: (":material/error:", "red"),
     Word.CLOSED: (":material/door_front:", "gray"),
+    Word.PARTED: (":material/link_off:", "orange"),
     Word.FINISHED: (":material/flag:", "blue"),
     Word.PROVEN: (":material/verified:", "green"),
     Word.UNKNOWN: (":material/help:", "gray"),

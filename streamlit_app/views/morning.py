@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import streamlit as st
 
 from batonpass.streamlit_app.access import is_read_only
+from batonpass.streamlit_app.alert_settings import load_alert_settings
+from batonpass.streamlit_app.alerts import Alert, alerts
 from batonpass.streamlit_app.choice import current_choice
 from batonpass.streamlit_app.components.empty import show_empty
-from batonpass.streamlit_app.components.more_runs import show_more_runs
+from batonpass.streamlit_app.components.more_runs import Stood, show_more_runs
 from batonpass.streamlit_app.components.page import Page, open_page, say_broken
 from batonpass.streamlit_app.components.pet import pose_of, show_pet
 from batonpass.streamlit_app.components.run_card import show_run_card
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.preferences import Visit, load_preferences, save_preferences
-from batonpass.streamlit_app.standing import RunStanding, read_standing
-from batonpass.streamlit_app.wording import plural
+from batonpass.streamlit_app.standing import read_standing
+from batonpass.streamlit_app.wording import ago, plural
 
-CARDS = 9  # what wants attention comes first; the others stand in a table
+FEW = 9
+"""So many runs all have a card of their own."""
+CARDS = 5
+"""Of more, those that moved last have one. The others stand in a table."""
+OLD_S = 120.0
+"""From this age on the page says in a sentence that its numbers are old."""
 
 
 def show() -> None:
@@ -27,37 +35,57 @@ def show() -> None:
     if page is None or not page.overview.runs:
         show_empty(page)
         return
-    archived = sum(1 for r in page.overview.runs if r.files.annotations.archived)
-    shown = [
-        (r, read_standing(r, page.as_of, mount=page.mount))
-        for r in page.overview.runs
-        if not r.files.annotations.archived
-    ]
-    shown.sort(key=lambda pair: (pair[1].order, -_latest_beat(pair[0])))
-    _greet(shown, archived=archived)
+    open_runs = [r for r in page.overview.runs if not r.files.annotations.archived]
+    shown = [(r, read_standing(r, page.as_of, mount=page.mount)) for r in open_runs]
+    risk_s = load_alert_settings().risk_s
+    found = {r.files.folder: alerts(r, s, page.as_of, page.repository.condition, risk_s=risk_s) for r, s in shown}
+    _say_age(page)
+    _greet(shown, found, archived=len(page.overview.runs) - len(shown))
     visit = _visit(page)
-    with st.grid(3, min_column_width=300, gap="medium"):
-        for run, standing in shown[:CARDS]:
-            show_run_card(page, run, standing, visit)
-    if len(shown) > CARDS:
-        show_more_runs(page, shown[CARDS:])
+    first, others = _split(shown)
+    _cards(page, first, visit, found)
+    if others:
+        _cards(page, show_more_runs(page, others)[:CARDS], visit, found)
     say_broken([*page.overview.broken, *(b for r in page.overview.runs for b in r.files.broken)])
 
 
-def _latest_beat(run: RunStory) -> float:
-    return max((s.info.modified.timestamp() for s in run.files.sessions), default=0.0)
+def _split(shown: list[Stood]) -> tuple[list[Stood], list[Stood]]:
+    """Runs with a card, what wants attention first; and the others, newest first."""
+    newest = sorted(shown, key=lambda pair: _moved(pair[0]), reverse=True)
+    cards = len(shown) if len(shown) <= FEW else CARDS
+    return sorted(newest[:cards], key=lambda pair: pair[1].order), newest[cards:]
 
 
-def _greet(shown: list[tuple[RunStory, RunStanding]], *, archived: int) -> None:
+def _moved(run: RunStory) -> datetime:
+    """When something of it last changed on the store."""
+    return max((s.info.modified for s in run.files.sessions), default=run.files.info.created_at)
+
+
+def _cards(page: Page, runs: list[Stood], visit: Visit | None, found: dict[str, tuple[Alert, ...]]) -> None:
+    if runs:
+        with st.grid(3, min_column_width=300, gap="medium"):
+            for run, standing in runs:
+                show_run_card(page, run, standing, visit, found.get(run.files.folder, ()))
+
+
+def _say_age(page: Page) -> None:
+    """What was kept from the last time is shown at once; that it is old is said, unless the store's silence has been said already."""
+    if page.age_s > OLD_S and page.repository.view().problem is None:
+        st.info(f"As it stood **{ago(page.age_s)}**. It is being read again now.", icon=":material/history:")
+
+
+def _greet(shown: list[Stood], found: dict[str, tuple[Alert, ...]], *, archived: int) -> None:
     """The pet and one sentence over all runs."""
     live = [s for _, s in shown if s.is_live]
     needing = [s for _, s in shown if s.wants_you]
     finished = [s for _, s in shown if s.is_finished]
+    matters = sum(len(each) for each in found.values())
     parts = [
         f"**{plural(len(live), 'run')} live**" if live else "Nothing is live",
         f"{plural(len(needing), 'run')} waiting to go on" if needing else "",
         f"{plural(len(finished), 'run')} finished" if finished else "",
-        f"{archived} archived" if archived else "",
+        f":material/notification_important: {plural(matters, 'alert')}" if matters else "",
+        f"{archived:,} archived" if archived else "",
     ]
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         show_pet(pose_of(s for _, s in shown))
