@@ -7,8 +7,6 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-import requests
-
 from batonpass.core.errors import BatonpassError, StoreUnreachableError, UsageError
 
 TIMEOUT_S = 10.0
@@ -44,6 +42,8 @@ def post_text(url: str, text: str) -> None:
     UsageError for an address that is refused here, `RefusedError` for one that is refused there, `StoreUnreachableError` where
     trying again later may help (with `retry_after_s` where the other side named a time).
     """
+    import requests  # noqa: PLC0415  # the app must not wait for it before somebody wants alerts
+
     address = check_address(url)
     said = _harmless(text)[:LONGEST]
     body = {"text": said, "content": said, "allowed_mentions": {"parse": []}}

@@ -21,12 +21,9 @@ from batonpass.streamlit_app.preferences import Visit, load_preferences, save_pr
 from batonpass.streamlit_app.standing import read_standing
 from batonpass.streamlit_app.wording import ago, plural
 
-FEW = 9
-"""So many runs all have a card of their own."""
-CARDS = 5
-"""Of more, those that moved last have one. The others stand in a table."""
-OLD_S = 120.0
-"""From this age on the page says in a sentence that its numbers are old."""
+FEW = 9  # so many runs all have a card of their own
+CARDS = 5  # of more, those that moved last have one; the others stand in a table
+OLD_S = 120.0  # from this age on the page says in a sentence that its numbers are old
 
 
 def show() -> None:

@@ -43,7 +43,8 @@ def check_whole(page: Any) -> None:
     wide = page.evaluate(
         """() => [...document.querySelectorAll('[data-testid="stMainBlockContainer"] > div *')]
             .filter(e => e.getBoundingClientRect().right > innerWidth + 1 && e.checkVisibility())
-            .filter(e => !e.closest('pre, [data-testid="stDataFrame"], [role="tablist"], [data-testid="stTabs"]')).length"""
+            .filter(e => !e.closest('pre, [data-testid="stDataFrame"], [role="tablist"], [data-testid="stTabs"]'))
+            .filter(e => getComputedStyle(e.parentElement).clipPath === 'none').length"""  # a slider's input is there for screen readers alone
     )
     assert wide == 0, f"{wide} elements reach out of the window"
     assert len(page.locator('[data-testid="stMain"]').inner_text()) > 100

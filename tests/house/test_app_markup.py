@@ -79,3 +79,16 @@ def test_each_of_these_would_be_noticed(source: str) -> None:
 
 def test_a_plain_page_is_let_through() -> None:
     assert not list(complaints('st.dataframe(rows, alt="rows")\nst.markdown("a < b")\ntable.to_html("x")'))
+
+
+def test_no_string_stands_alone_in_a_page_that_streamlit_runs_as_a_script():
+    """Streamlit writes it on the page: a constant's docstring would be a sentence there."""
+    scripts = [CHECKOUT / "streamlit_app" / "app.py", *(CHECKOUT / "streamlit_app" / "views").glob("*.py")]
+    alone = [
+        f"{path.name}:{node.lineno}"
+        for path in scripts
+        for node in ast.parse(path.read_text()).body[1:]
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ]
+    assert len(scripts) > 6
+    assert alone == []

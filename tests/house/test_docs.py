@@ -23,6 +23,7 @@ LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?P<target>[^)\s]+)\)|!\[[^\]]*\]\((?P<pic
 PRIVATE = re.compile(r"(?<![\w.~$}-])/(?:root|home|tmp|opt|srv|mnt|work|Users)/")
 """A path on somebody's machine."""
 HOSTS = {
+    "accounts.google.com",
     "colab.research.google.com",
     "console.cloud.google.com",
     "docs.pytorch.org",
@@ -35,6 +36,7 @@ HOSTS = {
     "parquet.apache.org",
     "pytorch.org",
     "research.google.com",
+    "runs.example.org",
     "semver.org",
     "www.googleapis.com",
     "www.kaggle.com",
