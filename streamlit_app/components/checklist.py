@@ -23,7 +23,7 @@ def first_day_steps(overview: Overview | None, *, reachable: bool, agent_there: 
     sessions = [s.session for r in overview.runs for s in r.files.sessions] if overview else []
     has_receipts = any(r.files.arrived for r in overview.runs) if overview else False
     return (
-        Step("The store answers", reachable, "Choose it below or in Settings."),
+        Step("The store answers", reachable, "Choose one on the Morning page or in Settings."),
         Step(
             "The agent lies on it", bool(agent_there), "One click on this page or on Resume, or `batonpass agent put`."
         ),

@@ -70,7 +70,8 @@ def open_page(title: str) -> Page | None:
             if view.overview is not None and title != MORNING:
                 _show_small_pet(view.overview, mount=not repository.proves_arrival)
     if repository is None:
-        _say_no_store()
+        if title != MORNING:
+            _say_no_store()
         return None
     if view.problem is not None and view.overview is not None:
         st.warning(
@@ -96,7 +97,7 @@ def _show_small_pet(overview: Overview, *, mount: bool) -> None:
 
 
 def _say_no_store() -> None:
-    """Where a page would be blank otherwise; the Morning page has the first steps below this line."""
+    """Where a page would be blank otherwise; the Morning page has the first steps themselves."""
     st.markdown("No store is chosen yet: a folder, or a Google Drive, where the runs are kept.")
     with st.container(horizontal=True):
         st.page_link("views/morning.py", label="To the first steps", icon=":material/wb_twilight:")
