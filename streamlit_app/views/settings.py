@@ -11,6 +11,7 @@ from batonpass.core.settings import read_settings
 from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.choice import choose_store, current_choice, look_at_sample, repository_of
 from batonpass.streamlit_app.components.agent_button import show_agent_button
+from batonpass.streamlit_app.components.alerts_panel import show_alerts_settings
 from batonpass.streamlit_app.components.checklist import first_day_steps, show_checklist
 from batonpass.streamlit_app.components.page import Page, open_page, say_broken
 from batonpass.streamlit_app.components.pet import NO_PET, show_pet
@@ -32,6 +33,7 @@ def show() -> None:
             if page.mount and not is_read_only():
                 _receipts(page)
             show_space(page)
+            show_alerts_settings(page)
             say_broken(page.overview.broken)
     with right:
         st.subheader("First day", anchor=False)
