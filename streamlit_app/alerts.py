@@ -5,10 +5,11 @@ matter, so that whoever passes alerts on tells of it once.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 
 from batonpass.core.model import Session
@@ -110,8 +111,8 @@ def _no_progress(session: Session) -> Alert | None:
 
 
 def _not_a_number(session: Session) -> Alert | None:
-    for name, value in _newest_values(session).items():
-        if any(word in name.lower() for word in _LOSS_LIKE) and not math.isfinite(value):
+    for name, value in _newest_losses(session).items():
+        if not math.isfinite(value):
             says = f"{name[:60]} is {value} near step {session.step:,}"
             todo = "Training on from here seldom mends it: resume from a checkpoint before it, with a lower learning rate or another precision."
             return Alert(AlertKind.NOT_A_NUMBER, f"nan/{session.id}/{name[:60]}", says, todo)
@@ -183,7 +184,7 @@ def _at_risk(standing: RunStanding, session: Session, risk_s: float) -> Alert | 
     return Alert(AlertKind.AT_RISK, f"risk/{session.id}/{newest.step if newest else 0}", says, todo)
 
 
-def _recent(session: Session) -> Iterable[tuple[int, int, float, float, int, float | str]]:
+def _recent(session: Session) -> Sequence[tuple[int, int, float, float, int, float | str]]:
     """The last rows of the tail: enough for the newest value of each metric that is logged as often as others."""
     return session.tail.rows[-(4 * len(session.tail.names) + 100) :]
 
@@ -193,13 +194,22 @@ def _times(session: Session) -> list[float]:
     return sorted({float(row[3]) for row in _recent(session) if math.isfinite(float(row[3]))})
 
 
-def _newest_values(session: Session) -> dict[str, float]:
-    """Metric -> its newest value in the tail."""
-    names, newest = session.tail.names, {}
-    for row in _recent(session):
-        if 0 <= row[4] < len(names):
-            newest[names[row[4]]] = _float(row[5])
+def _newest_losses(session: Session) -> dict[str, float]:
+    """Metric -> its newest value in the tail, of the metrics that are called like a loss. Ends as soon as each has been met."""
+    wanted = {n: name for n, name in enumerate(session.tail.names) if _is_loss(name)}
+    newest: dict[str, float] = {}
+    for row in reversed(_recent(session)) if wanted else ():
+        if row[4] in wanted:
+            newest[wanted.pop(row[4])] = _float(row[5])
+            if not wanted:
+                break
     return newest
+
+
+@lru_cache(maxsize=4096)
+def _is_loss(name: str) -> bool:
+    """Remembered: 500 runs with 200 metrics each have mostly the same names."""
+    return any(word in name.lower() for word in _LOSS_LIKE)
 
 
 def _float(value: float | str) -> float:

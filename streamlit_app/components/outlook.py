@@ -11,7 +11,7 @@ from batonpass.streamlit_app.estimates.forecast import Forecast, forecast
 from batonpass.streamlit_app.estimates.hours import hours_by_gpu
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.standing import RunStanding
-from batonpass.streamlit_app.wording import ago, count, duration, local, number, plural
+from batonpass.streamlit_app.wording import ago, count, duration, local, plural
 
 
 def show_outlook(page: Page, run: RunStory, standing: RunStanding) -> None:
@@ -24,7 +24,7 @@ def show_outlook(page: Page, run: RunStory, standing: RunStanding) -> None:
 def rate_words(standing: RunStanding) -> list[str]:
     """How fast the live session trains, and when it would be through at that pace."""
     pace = session_speed(standing.session) if standing.is_live and standing.session is not None else None
-    return [f":material/speed: {number(pace)} steps/s this session"] if pace else []
+    return [f":material/speed: {pace:.3g} steps/s this session"] if pace else []
 
 
 def hours_words(page: Page, run: RunStory, standing: RunStanding) -> list[str]:
@@ -35,11 +35,17 @@ def hours_words(page: Page, run: RunStory, standing: RunStanding) -> list[str]:
     if standing.is_finished or left_s <= 0 or not goal or goal <= begins_at:
         return []
     found = hours_by_gpu(run, goal - begins_at)[:6]
+    if not found:
+        return []
+    longer = [h for h in found if h.training_s > left_s]
+    verdict = "fits on each" if not longer else "fits on none" if len(longer) == len(found) else "fits where not marked"
     each = [
-        f"{escaped(h.gpu)} {duration(h.training_s)} ({'fits' if h.training_s <= left_s else 'too long'}, n = {h.n})"
+        f"{escaped(h.gpu)} {duration(h.training_s)}{' **too long**' if 0 < len(longer) < len(found) and h in longer else ''} (n = {h.n})"
         for h in found
     ]
-    return [f":material/memory: {duration(left_s)} left; training needs: {', '.join(each)}"] if each else []
+    return [
+        f":material/memory: On each GPU you have had it takes {' · '.join(each)} of training; {duration(left_s)} left: {verdict}"
+    ]
 
 
 def outlook(page: Page, run: RunStory, standing: RunStanding) -> list[str]:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from batonpass.core.progress import Moving, read_moving
 from batonpass.streamlit_app.access import is_read_only
-from batonpass.streamlit_app.alerts import Alert
+from batonpass.streamlit_app.alerts import Alert, AlertKind
 from batonpass.streamlit_app.components.alert_lines import show_alerts
 from batonpass.streamlit_app.components.deadline import show_deadline
 from batonpass.streamlit_app.components.gpus import gpu_name, place
@@ -26,7 +26,8 @@ def show_run_card(
     """A card of equal height with its neighbours."""
     with st.container(border=True, height="stretch", gap="small"):
         st.subheader(escaped(run.name, limit=60) or "(no name)", anchor=False)
-        show_state(standing.state, standing.session)
+        told = any(a.kind is AlertKind.FAILED for a in found)
+        show_state(standing.state, None if told else standing.session)
         show_alerts(found)
         if run.files.annotations.tags:
             st.caption(" ".join(f":material/sell: {escaped(t, limit=30)}" for t in run.files.annotations.tags[:6]))

@@ -351,7 +351,8 @@ def test_a_deadline_is_set_where_it_is_read(app: AppMaker, store: Path) -> None:
 
 def test_a_deadline_is_answered_for_each_gpu_that_the_run_has_had(app: AppMaker, store: Path) -> None:
     said = words(app(store))
-    assert "training needs:" in said
+    assert "On each GPU you have had it takes" in said
+    assert "fits on each" in said
     assert "n = 4" in said or "n = 3" in said
 
 
@@ -370,8 +371,14 @@ def test_many_runs_have_few_cards_and_one_table_that_can_be_searched(app: AppMak
     assert not at.exception
     assert len([b for b in at.button if b.label == "Look at it"]) == 5
     assert len(at.dataframe[0].value) == 18
-    at = at.text_input(key="more-runs").input("many 7").run()
-    assert {*at.dataframe[0].value["Run"]} == {"many 7", "many 17"}
+    table = at.dataframe[0].value
+    name = table["Run"].iloc[0]
+    at = at.text_input(key="more-runs").input(name.upper()).run()
+    assert name in [*at.dataframe[0].value["Run"]]
+    assert len(at.dataframe[0].value) < len(table)
+    at = at.text_input(key="more-runs").input("no such run").run()
+    assert not at.dataframe
+    assert "None of them fits" in words(at)
 
 
 def test_old_numbers_say_their_age_before_they_are_read_again(app: AppMaker, store: Path, monkeypatch) -> None:
@@ -388,3 +395,48 @@ def test_old_numbers_say_their_age_before_they_are_read_again(app: AppMaker, sto
     monkeypatch.setattr(Repository, "refresh", lambda self, **_: self.view())
     said = words(app(store))
     assert "As it stood **9 h ago**" in said
+
+
+@pytest.mark.parametrize(("hours", "said"), [(0.5, "fits on none"), (3.0, "**too long**")])
+def test_23_hours_left_and_24_hours_of_work_is_said_for_each_gpu(
+    app: AppMaker, store: Path, hours: float, said: str
+) -> None:
+    until = datetime.now(UTC) + timedelta(hours=hours)
+    edit(next((store / "runs").glob("cats*")) / "annotations.json", deadline=until.isoformat())
+    assert said in words(app(store))
+
+
+def test_a_webhook_is_connected_tested_and_forgotten_in_settings_and_never_shown(app: AppMaker, store: Path) -> None:
+    with chat(200) as (url, got):
+        at = app(store, page="settings")
+        box = next(t for t in at.text_input if "webhook" in t.label)
+        assert box.proto.type == box.proto.PASSWORD
+        box.input(url)
+        at = next(b for b in at.button if b.label == "Keep the address").click().run()
+        assert not at.exception
+        assert load_alert_settings().webhook == url
+        assert "secret-token" not in words(at)
+        at = next(b for b in at.button if b.label == "Send a test").click().run()
+        assert "a test" in got[-1]["text"]
+        at = next(b for b in at.button if b.label == "Forget the address").click().run()
+    assert load_alert_settings().webhook is None
+
+
+def test_an_address_without_https_is_refused_calmly(app: AppMaker, store: Path) -> None:
+    at = app(store, page="settings")
+    next(t for t in at.text_input if "webhook" in t.label).input("http://chat.example/x")
+    at = next(b for b in at.button if b.label == "Keep the address").click().run()
+    assert not at.exception
+    assert "https" in words(at)
+    assert load_alert_settings().webhook is None
+
+
+def test_nothing_can_be_set_or_sent_where_the_app_only_looks(
+    app: AppMaker, store: Path, overview: Overview, monkeypatch
+) -> None:
+    monkeypatch.setenv("BATONPASS_READ_ONLY", "1")
+    at = app(store, page="settings")
+    assert not any("webhook" in t.label for t in at.text_input)
+    settings = AlertSettings(webhook="https://chat.example/x", told={"s": ()})
+    herald = Herald("s", settings=lambda: settings, post=lambda *_: pytest.fail("sent"))
+    assert herald.consider(later(overview, 1), StoreCondition(), mount=False) is None
