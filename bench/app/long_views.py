@@ -13,6 +13,7 @@ from datetime import UTC
 from pathlib import Path
 from statistics import median
 
+import machine
 import numpy as np
 from app.long_run import NAMES, write_long_run
 from app.rivals_process import RivalsProcess
@@ -192,8 +193,6 @@ def large(folder: Path, steps: int, seed: int) -> str:
 
 def look_at_large(folder: str) -> None:
     """Print seconds cold, seconds warm and the process's peak of memory in bytes."""
-    import resource
-
     import streamlit  # noqa: F401  # the app has it loaded too
 
     repository = Repository(lambda: FolderStore(Path(folder) / "large"), Path(folder) / "large-cache")
@@ -202,7 +201,7 @@ def look_at_large(folder: str) -> None:
     run = overview.runs[0]
     cold = seconds(lambda: drawn(repository.curves(run)))
     warm = seconds(lambda: drawn(repository.curves(run)))
-    print(cold, warm, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    print(cold, warm, machine.status_bytes("VmHWM"))
 
 
 def seconds(call: Callable[[], object]) -> float:
