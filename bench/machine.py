@@ -46,14 +46,15 @@ class PeakMemory:
         self._before = 0
         if self._known:
             Path("/proc/self/clear_refs").write_text("5")  # forgets the high-water mark: man 5 proc
-            self._before = _status_bytes("VmRSS")
+            self._before = status_bytes("VmRSS")
 
     def extra_bytes(self) -> int | None:
         """The highest resident size since the beginning above the one at the beginning; None where it is not known."""
-        return max(_status_bytes("VmHWM") - self._before, 0) if self._known else None
+        return max(status_bytes("VmHWM") - self._before, 0) if self._known else None
 
 
-def _status_bytes(field: str) -> int:
+def status_bytes(field: str) -> int:
+    """A field of this process's status (Linux), such as VmRSS, or VmHWM for its peak: unlike `ru_maxrss` not its parent's."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024

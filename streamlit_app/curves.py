@@ -13,7 +13,7 @@ from batonpass.core.errors import BatonpassError
 from batonpass.core.lineage import Leg, Role, legs
 from batonpass.core.metrics.downsample import envelope
 from batonpass.core.metrics.smoothing import smooth_at
-from batonpass.core.metrics.stitch import Series, stitch
+from batonpass.core.metrics.stitch import Series, by_metric, join_metrics
 from batonpass.core.metrics.table import MetricTable, join_tables
 from batonpass.core.metrics.tail import read_tail
 from batonpass.core.model import Segment, Session
@@ -73,7 +73,10 @@ def read_curves(run: RunStory, read: Callable[[Segment], MetricTable]) -> RunCur
     broken: list[str] = []
     tables = {s.id: _read_table(s, read, broken) for s in sessions}
     the_legs = tuple(legs(run.files.head, sessions))
-    return RunCurves(the_legs, stitch(the_legs, tables), _hours(the_legs, tables), tuple(broken))
+    hours = _hours(the_legs, tables)
+    parts = by_metric(the_legs, tables)
+    tables.clear()  # each metric's columns are let go of as soon as they are joined
+    return RunCurves(the_legs, join_metrics(parts), hours, tuple(broken))
 
 
 def draw(

@@ -98,10 +98,11 @@ def _read_columns(data: bytes, key: str) -> dict[str, pa.ChunkedArray]:
         claimed = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
         if not 0 <= meta.num_rows <= ROWS_LIMIT or not 0 <= claimed <= BYTES_LIMIT:
             raise ValueError(f"it claims {meta.num_rows:,} rows and {claimed:,} bytes")  # noqa: TRY301
+        found = file.schema_arrow
         for field in _schema():
-            if file.schema_arrow.field(field.name).type != field.type:
+            if found.field(field.name).type != field.type:
                 raise ValueError(f"column {field.name} is not {field.type}")  # noqa: TRY301
-        table = file.read(columns=list(COLUMNS))
+        table = file.read(columns=list(COLUMNS), use_threads=False)
         if any(column.null_count for column in table.columns):
             raise ValueError("a value is missing")  # noqa: TRY301
         table.validate(full=True)

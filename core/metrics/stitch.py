@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from batonpass.core.lineage import Leg, Role
 from batonpass.core.metrics.table import Bools, Columns, Floats, Ints, MetricTable
 
+Part = tuple[int, Leg, Columns]
+"""Number of a leg, the leg, and what it holds of a metric."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
@@ -74,12 +77,22 @@ def stitch(legs: Sequence[Leg], tables: Mapping[str, MetricTable]) -> dict[str, 
     """Every metric of a run, by name. `legs` as `lineage.legs` gives them, `tables` by session id; a session without a table is
     passed over (its file has not arrived).
     """
-    parts: dict[str, list[tuple[int, Leg, Columns]]] = {}
+    return join_metrics(by_metric(legs, tables))
+
+
+def by_metric(legs: Sequence[Leg], tables: Mapping[str, MetricTable]) -> dict[str, list[Part]]:
+    """What each session holds of each metric, in the order of the legs: the first half of `stitch`."""
+    parts: dict[str, list[Part]] = {}
     for place, leg in enumerate(legs):
         table = tables.get(leg.session)
         for name, columns in table.columns.items() if table is not None else ():
             parts.setdefault(name, []).append((place, leg, columns))
-    return {name: _join(name, parts[name]) for name in sorted(parts)}
+    return parts
+
+
+def join_metrics(parts: dict[str, list[Part]]) -> dict[str, Series]:
+    """The second half of `stitch`. Empties `parts` as it goes, so that a long run is not held twice when nobody else holds its tables."""
+    return {name: _join(name, parts.pop(name)) for name in sorted(parts)}
 
 
 def _leave_out(leg: Leg, row: Ints) -> tuple[Bools, Ints]:
@@ -95,7 +108,7 @@ def _leave_out(leg: Leg, row: Ints) -> tuple[Bools, Ints]:
     return ghost, np.searchsorted(breaks, row, side="right")
 
 
-def _join(name: str, parts: Sequence[tuple[int, Leg, Columns]]) -> Series:
+def _join(name: str, parts: Sequence[Part]) -> Series:
     step = np.concatenate([columns.step for _, _, columns in parts])
     session = np.repeat(np.array([place for place, _, _ in parts], np.int32), [len(c) for _, _, c in parts])
     left_out = [_leave_out(leg, columns.row) for _, leg, columns in parts]

@@ -16,6 +16,8 @@ from batonpass.streamlit_app.curves import Array
 
 GHOST_BUCKETS = 25
 """Four points for each at most: a ghost is a short stretch of the whole."""
+FEWEST_BUCKETS = 4
+"""Of a ghost that is but a few pixels wide."""
 MOST_GHOSTS = 40
 """Of one metric; older ones are drawn as one line."""
 _NOBODY = -1
@@ -53,9 +55,11 @@ def ghosts_of(track: Track, metric: str, look: Look) -> Iterator[Ghost]:
     kept = kept[np.lexsort((kept, by[kept], ghosts.session[kept]))]
     ends = np.flatnonzero((np.diff(ghosts.session[kept]) != 0) | (np.diff(by[kept]) != 0)) + 1
     groups = np.split(kept, ends)
+    width = _width(track.x(live, look), x[kept], look)
     for rows in groups[-MOST_GHOSTS:]:
         place, recomputed_by = int(ghosts.session[rows[0]]), int(by[rows[0]])
-        drawn_rows = rows[_thinned(ghosts.value[rows], ghosts.piece[rows])]
+        buckets = _buckets(x[rows], width, look)
+        drawn_rows = rows[_thinned(ghosts.value[rows], ghosts.piece[rows], buckets)]
         yield _ghost(track, ghosts, drawn_rows, x, drawn, again, place, recomputed_by, is_branch=bool(branch[place]))
     if len(groups) > MOST_GHOSTS:
         yield _older(ghosts, np.concatenate(groups[:-MOST_GHOSTS]), x, drawn, len(groups) - MOST_GHOSTS)
@@ -63,7 +67,7 @@ def ghosts_of(track: Track, metric: str, look: Look) -> Iterator[Ghost]:
 
 def _older(ghosts: Series, rows: NDArray[np.intp], x: Array, drawn: Array, count: int) -> Ghost:
     """What is more than can be told apart, as one: nothing that was logged is left out of the picture."""
-    rows = rows[_thinned(ghosts.value[rows], ghosts.piece[rows])]
+    rows = rows[_thinned(ghosts.value[rows], ghosts.piece[rows], GHOST_BUCKETS)]
     cuts = np.flatnonzero(np.diff(ghosts.piece[rows])) + 1
     name = f"run again later, {count:,} older stretches"
     return Ghost(
@@ -112,12 +116,27 @@ def _run_again_by(ghosts: Series, live: Series) -> tuple[NDArray[np.int64], Arra
     return by, np.where(same, live.value[place], np.nan)
 
 
-def _thinned(value: Array, piece: NDArray[np.int32]) -> NDArray[np.intp]:
+def _width(live_x: Array, ghost_x: Array, look: Look) -> float:
+    """How much of the x axis is shown."""
+    known = np.concatenate([live_x[np.isfinite(live_x)], ghost_x])
+    low, high = look.span or (-np.inf, np.inf)
+    return float(min(high, known.max()) - max(low, known.min()))
+
+
+def _buckets(x: Array, width: float, look: Look) -> int:
+    """As many as a ghost has room for: one of a hundredth of the axis is some ten pixels wide."""
+    if look.has_log_x or not width > 0:
+        return GHOST_BUCKETS
+    room = 4 * GHOST_BUCKETS * float(x.max() - x.min()) / width
+    return int(np.clip(np.ceil(room), FEWEST_BUCKETS, GHOST_BUCKETS)) if np.isfinite(room) else GHOST_BUCKETS
+
+
+def _thinned(value: Array, piece: NDArray[np.int32], buckets: int) -> NDArray[np.intp]:
     """Which rows to draw: all, or of each bucket the first, the last, the lowest and the highest. A bucket lies within one piece."""
     count = len(value)
-    if count <= 4 * GHOST_BUCKETS:
+    if count <= 4 * buckets:
         return np.arange(count)
-    bucket = np.arange(count) * GHOST_BUCKETS // count
+    bucket = np.arange(count) * buckets // count
     starts = np.flatnonzero(np.r_[True, (np.diff(bucket) != 0) | (np.diff(piece) != 0)])
     group = np.cumsum(np.isin(np.arange(count), starts)) - 1
     order = np.lexsort((np.where(np.isnan(value), np.inf, value), group))

@@ -1,12 +1,14 @@
 """What is drawn of a run: every extreme at every zoom, every row once, and only what is new parsed again."""
 
 from dataclasses import replace
+from datetime import UTC
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from metrics.histories import ACTIONS, play, value_of
+from streamlit.testing.v1 import AppTest
 
 from batonpass.core.errors import FormatError
 from batonpass.core.lineage import Leg, Role, legs
@@ -15,7 +17,9 @@ from batonpass.core.metrics.row import Row, encode_line
 from batonpass.core.metrics.segments import describe_segment, encode_segment
 from batonpass.core.metrics.stitch import Series, stitch
 from batonpass.core.metrics.table import MetricTable
-from batonpass.streamlit_app.curves import best_point, draw, robust_range
+from batonpass.streamlit_app.components.curves_chart import curves_option
+from batonpass.streamlit_app.components.curves_look import Look, Track
+from batonpass.streamlit_app.curves import RunCurves, best_point, draw, robust_range
 from batonpass.streamlit_app.parsed import ParsedSegments
 
 
@@ -192,3 +196,32 @@ def test_the_same_bytes_listed_by_two_sessions_are_one_table_and_two_stretches()
     tables = {"a": parsed.read(segment), "b": parsed.read(replace(segment, key="metrics/t-0.parquet"))}
     series = stitch([Leg("a", Role.TRUNK, None), Leg("b", Role.BRANCH, 0)], tables)["loss"]
     assert (len(series.live), len(series.ghosts)) == (50, 50)
+
+
+def message_bytes(option, height):
+    """The size of what Streamlit sends to the browser for a chart."""
+
+    def page(option, height):
+        import streamlit as st
+
+        st.echarts_chart(option, height=height, alt="curves")
+
+    test = AppTest.from_function(page, args=(option, height)).run()
+    assert not test.exception
+    return test.main.children[0].proto.ByteSize()
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.9])
+def test_a_chart_of_one_metric_and_eight_rewound_sessions_sends_25_kilobytes_at_most(weight):
+    each, again = 2000, 100
+    found, tables, noise = [], {}, np.random.default_rng(1).random(10 * each)
+    for k in range(8):
+        rows = [
+            Row(n, step, 0.0, 1e9 + step, "loss", float(noise[step]))
+            for n, step in enumerate(range(k * each - (again if k else 0), (k + 1) * each))
+        ]
+        tables[f"s{k}"] = MetricTable.from_rows(rows)
+        found.append(Leg(f"s{k}", Role.TRUNK, len(rows) - again if k < 7 else None))
+    track = Track("run", RunCurves(tuple(found), stitch(found, tables), {}), {})
+    assert len(track.ghosts("loss")) == 7 * again
+    assert message_bytes(*curves_option([track], Look(("loss",), weight=weight), UTC)) <= 25_000
