@@ -25,6 +25,8 @@ NO_PROGRESS_S = 1800.0
 """A process that lives and has logged nothing for so long stands still; longer where this session logs more rarely."""
 RISK_S = 3600.0
 """More training than this without a durable checkpoint is told, unless the user has set another limit."""
+OLD_S = 7 * 86400.0
+"""What has been silent or failed for so long is known: its state word stands, and it is no alert any more."""
 NEARLY_FULL = 0.05
 """The share of a disk or a Drive that is left when it is called nearly full."""
 CHECKPOINTS_OF_ROOM = 3
@@ -85,6 +87,8 @@ def alerts(
 
 def _gone(standing: RunStanding, session: Session) -> Alert | None:
     word = standing.state.word
+    if (standing.state.age_s or 0.0) > OLD_S:
+        return None
     if word in (Word.LOST, Word.PROCESS_GONE):
         age = duration(standing.state.age_s)
         says = f"Last heard of {age} ago" if word is Word.LOST else "The machine answers, its training process is gone"

@@ -440,3 +440,9 @@ def test_nothing_can_be_set_or_sent_where_the_app_only_looks(
     settings = AlertSettings(webhook="https://chat.example/x", told={"s": ()})
     herald = Herald("s", settings=lambda: settings, post=lambda *_: pytest.fail("sent"))
     assert herald.consider(later(overview, 1), StoreCondition(), mount=False) is None
+
+
+def test_what_has_been_silent_for_a_week_is_known_and_no_alert_any_more(overview: Overview) -> None:
+    cats = cats_of(overview)
+    assert kinds(cats, overview, later=timedelta(days=6)) == [AlertKind.SILENT]
+    assert kinds(cats, overview, later=timedelta(days=8)) == []
