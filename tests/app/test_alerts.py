@@ -446,3 +446,25 @@ def test_what_has_been_silent_for_a_week_is_known_and_no_alert_any_more(overview
     cats = cats_of(overview)
     assert kinds(cats, overview, later=timedelta(days=6)) == [AlertKind.SILENT]
     assert kinds(cats, overview, later=timedelta(days=8)) == []
+
+
+@pytest.mark.parametrize("webhook", ["https://chat.example/x", None])
+def test_the_store_is_read_with_no_page_open_only_while_there_is_a_webhook(webhook: str | None, monkeypatch) -> None:
+    monkeypatch.setattr("batonpass.streamlit_app.herald.LOOK_EVERY_S", 0.001)
+    looked, asked = threading.Event(), threading.Event()
+
+    times = iter(range(10**9))
+
+    def settings() -> AlertSettings:
+        """The first look decides; at the second one it is over."""
+        if next(times) == 0:
+            return AlertSettings(webhook=webhook)
+        asked.set()
+        return AlertSettings()
+
+    herald = Herald("s", settings=settings)
+    watch = herald.keep_watch(looked.set)
+    assert asked.wait(30)
+    herald.close()
+    watch.join(30)
+    assert looked.is_set() == (webhook is not None)
