@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,31 @@ def _empty_caches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     st.cache_resource.clear()
 
 
+class Sample:
+    """The files of the simulated sample, made anew when its live session would soon be called silent."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, tuple[bytes, datetime]] = {}
+        self.made_at = datetime.min.replace(tzinfo=UTC)
+
+    def fresh(self) -> dict[str, tuple[bytes, datetime]]:
+        """Key -> content and time."""
+        if datetime.now(UTC) - self.made_at > timedelta(seconds=20):
+            self.made_at, self.files = datetime.now(UTC), {}
+            write_sample(lambda key, body, at: self.files.__setitem__(key, (body, at)), now=self.made_at)
+        return self.files
+
+
 @pytest.fixture(scope="session")
-def sample_bytes() -> dict[str, tuple[bytes, datetime]]:
-    """The files of the simulated sample, made once: key -> content and time."""
-    files: dict[str, tuple[bytes, datetime]] = {}
-    write_sample(lambda key, body, at: files.__setitem__(key, (body, at)), now=datetime.now(UTC))
-    return files
+def sample() -> Sample:
+    """One for all tests of this process."""
+    return Sample()
+
+
+@pytest.fixture
+def sample_bytes(sample: Sample) -> dict[str, tuple[bytes, datetime]]:
+    """The files of the simulated sample: key -> content and time."""
+    return sample.fresh()
 
 
 @pytest.fixture
