@@ -17,7 +17,6 @@ from batonpass.sync.reading import (
     RunFiles,
     SessionFile,
     list_run_folders,
-    read_deletions,
     read_head,
     read_run_info,
     read_session,
@@ -88,7 +87,6 @@ class Overview:
                 r.files.annotations,
                 r.files.broken,
                 r.files.receipts,
-                r.files.deletions,
                 r.note_keys,
                 *tuple((s.session.id, s.info.version) for s in r.files.sessions),
             )
@@ -148,8 +146,7 @@ def _read_run(store: Store, folder: str, before: RunStory | None, *, deep: bool)
     annotations, annotated = _read_annotations(store, folder, before, broken)
     notes, keys = (before.notes, before.note_keys) if before else ((), ())
     notes, keys = _read_notes(store, naming.notes_folder(folder), notes, keys, broken)
-    asked = read_deletions(store, folder, broken)
-    files = RunFiles(folder, info, head, version, annotations, tuple(sessions), store.now(), tuple(broken), asked)
+    files = RunFiles(folder, info, head, version, annotations, tuple(sessions), store.now(), tuple(broken))
     return RunStory(files, notes, keys, annotated)
 
 
