@@ -41,8 +41,8 @@ def show_units(page: Page, account: Account, stays: Sequence[Stay]) -> None:
         st.caption("Type the units left under *Change* above, and what they are worth in hours stands here.")
     else:
         st.markdown(
-            f"**{number(account.units)}** left when you looked ({local(account.units_seen_at, page.zone)}); "
-            f"about **{number(round(left or 0.0, 1))}** now, less what your sessions since then took by the table below."
+            f"**{number(account.units)}** left when you looked ({local(account.units_seen_at, page.zone)}); by the table below "
+            f"and your sessions since then, about **{number(round(left or 0.0, 1))}** now."
         )
     _used(page, stays, rates)
     with st.expander("Units per hour of each GPU", icon=":material/table_rows:"):
