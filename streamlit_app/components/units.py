@@ -83,14 +83,20 @@ def _overwrite(page: Page, account: Account, rates: Sequence[Rate], stays: Seque
     gpus = sorted({r.gpu for r in rates} | {card(name) for s in stays for name in s.gpus})
     if not gpus or is_read_only():
         return
-    with st.form(f"rates-{account.label}", border=False):
+    with st.form(f"rates-{account.label}", clear_on_submit=True, border=False):
         gpu = st.selectbox("GPU", gpus, format_func=lambda name: plain(name, limit=40))
         per_hour = st.number_input(
             "Units per hour, as the provider shows it now", min_value=0.0, max_value=LARGEST_RATE, value=None, step=0.01
         )
-        st.caption("Empty takes your figure away again.")
-        if st.form_submit_button("Keep this rate") and gpu is not None:
-            _write(page, account, gpu, per_hour)
+        with st.container(horizontal=True):
+            keep = st.form_submit_button("Keep this rate")
+            forget = bool(account.unit_rates) and st.form_submit_button("Take my rate away", type="tertiary")
+    if gpu is None:
+        return
+    if keep and per_hour is None:
+        st.info("Type the units per hour first.")
+    elif keep or forget:
+        _write(page, account, gpu, per_hour if keep else None)
 
 
 def _write(page: Page, account: Account, gpu: str, per_hour: float | None) -> None:

@@ -97,6 +97,10 @@ def test_a_rate_of_ones_own_is_kept_goes_before_and_can_be_taken_back(app: AppMa
     assert "by you" in words(at)
     at.selectbox[0].set_value("L4")
     at = press(at, "Keep this rate")
+    assert "Type the units per hour first" in words(at)
+    assert json.loads(path.read_text())["unit_rates"]
+    at.selectbox[0].set_value("L4")
+    at = press(at, "Take my rate away")
     assert json.loads(path.read_text())["unit_rates"] == []
 
 
