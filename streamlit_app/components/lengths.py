@@ -27,7 +27,7 @@ def show_lengths(label: str, every: Mapping[str, Sequence[Stay]]) -> None:
     """The curves of one account, and of what the reader lays over it: other accounts' stays, or its own by GPU or by place."""
     st.subheader("How long machines stayed", anchor=False)
     groups = _choose(label, every)
-    names = {_name(key): stays for key, stays in groups.items()}
+    names = _named(groups)
     curves = {name: curve for name, stays in names.items() if (curve := _curve(stays)) is not None}
     shown = dict(list(curves.items())[:MOST_CURVES])
     if shown:
@@ -37,7 +37,7 @@ def show_lengths(label: str, every: Mapping[str, Sequence[Stay]]) -> None:
             "Your log, not a promise."
         )
         st.dataframe(
-            [_row(name, curve, names[name]) for name, curve in shown.items()],
+            _table(shown, names),
             hide_index=True,
             alt=f"Share of machines still there after {', '.join(f'{h} h' for h in HOURS)}, with its range",
         )
@@ -95,6 +95,17 @@ def _name(key: str) -> str:
     return plain(key, limit=40) or "no label"
 
 
+def _named(groups: Mapping[str, tuple[Stay, ...]]) -> dict[str, tuple[Stay, ...]]:
+    """As `_name` shows them; names that only look alike stay two."""
+    named: dict[str, tuple[Stay, ...]] = {}
+    for key, stays in groups.items():
+        name = _name(key)
+        while name in named:
+            name += " (another)"
+        named[name] = stays
+    return named
+
+
 def _curve(stays: Sequence[Stay]) -> Survival | None:
     return survival(stays) if len(stays) >= ENOUGH_STAYS else None
 
@@ -106,11 +117,11 @@ def _option(curves: Mapping[str, Survival]) -> dict[str, Any]:
     return {
         "animation": False,
         "grid": {"left": 8, "right": 20, "top": 62, "bottom": 28, "containLabel": True},
-        "title": {"left": 0, "text": "share of machines still there", "textStyle": {"fontSize": 13, "fontWeight": 600}},
+        "title": {"left": 0, "text": "% of machines still there", "textStyle": {"fontSize": 13, "fontWeight": 600}},
         "legend": {"top": 26, "left": 0, "type": "scroll", "data": [_legend(n, c) for n, c in curves.items()]},
         "tooltip": {"trigger": "axis", "confine": True},
         "xAxis": {"type": "value", "name": "hours", "nameLocation": "middle", "nameGap": 24, "min": 0},
-        "yAxis": {"type": "value", "min": 0, "max": 1},
+        "yAxis": {"type": "value", "min": 0, "max": 100},
         "series": series,
     }
 
@@ -119,7 +130,7 @@ def _lines(name: str, curve: Survival, colour: str, dashes: object, shade: float
     """The curve and its band; the band is two unseen lines with colour between them."""
 
     def line(heights: Array, **more: Any) -> dict[str, Any]:
-        points = [[round(x, 3), round(p, 3)] for x, p in zip(curve.hours.tolist(), heights.tolist(), strict=True)]
+        points = [[round(x, 3), round(100 * p, 1)] for x, p in zip(curve.hours.tolist(), heights.tolist(), strict=True)]
         return {"type": "line", "step": "end", "showSymbol": False, "data": points} | more
 
     unseen = {
@@ -156,19 +167,27 @@ def _half(curve: Survival) -> str:
     return f"half gone after {duration(curve.median_hours * 3600)}"
 
 
-def _row(name: str, curve: Survival, stays: Sequence[Stay]) -> dict[str, str]:
-    longest = max(s.length_s for s in stays) / 3600
-    low, high = (duration(h * 3600) if h is not None else "beyond the log" for h in median_range(curve))
-    row = {"": name, "Stays": str(curve.n), "Vanished": str(curve.vanished)}
-    row["Half gone after"] = (
-        f"{duration(curve.median_hours * 3600)} ({low} to {high})"
-        if curve.median_hours is not None
-        else f"beyond the log ({low} to {high})"
+def _table(curves: Mapping[str, Survival], names: Mapping[str, Sequence[Stay]]) -> list[dict[str, str]]:
+    """A row per figure and a column per curve, so that nothing is cut off on a narrow page."""
+    columns = {name: _figures(curve, names[name]) for name, curve in curves.items()}
+    rows = next(iter(columns.values())).keys()
+    return [{"": row} | {name: figures[row] for name, figures in columns.items()} for row in rows]
+
+
+def _figures(curve: Survival, stays: Sequence[Stay]) -> dict[str, str]:
+    middle, low, high = (
+        duration(h * 3600) if h is not None else "beyond the log" for h in (curve.median_hours, *median_range(curve))
     )
+    figures = {
+        "Stays (vanished)": f"{curve.n:,} ({curve.vanished:,})",
+        "Half gone after": f"{middle} ({low} to {high})",
+    }
+    longest = max(s.length_s for s in stays) / 3600
     for hour in HOURS:
         share, least, most = curve.at(hour)
-        row[f"{hour} h"] = f"{share:.0%} ({least:.0%} to {most:.0%})" if hour <= longest else "not seen"
-    return row
+        seen = hour <= longest or share == 0
+        figures[f"Still there at {hour} h"] = f"{share:.0%} ({least:.0%} to {most:.0%})" if seen else "not seen"
+    return figures
 
 
 def _say_missing(without: Mapping[str, Sequence[Stay]], left_out: int) -> None:

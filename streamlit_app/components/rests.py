@@ -60,7 +60,7 @@ def _option(pairs: Sequence[Stay]) -> dict[str, Any]:
         "animation": False,
         "grid": {"left": 8, "right": 20, "top": 56, "bottom": 28, "containLabel": True},
         "title": {"left": 0, "text": "hours of the stay", "textStyle": {"fontSize": 13, "fontWeight": 600}},
-        "legend": {"top": 22, "left": 0, "type": "scroll"},
+        "legend": {"top": 22, "left": 0, "type": "scroll", "itemWidth": 12, "itemHeight": 10},
         "tooltip": {"trigger": "item", "confine": True},
         "xAxis": {"type": "value", "name": "hours of rest before", "nameLocation": "middle", "nameGap": 24, "min": 0},
         "yAxis": {"type": "value", "min": 0},
@@ -74,7 +74,7 @@ def _option(pairs: Sequence[Stay]) -> dict[str, Any]:
                 "data": [_point(s) for s in group],
             }
             for (name, group), symbol, colour in zip(
-                groups.items(), ("circle", "emptyTriangle"), ("#3f7fc4", "#c77d26"), strict=True
+                groups.items(), ("circle", "triangle"), ("#3f7fc4", "#c77d26"), strict=True
             )
             if group
         ],

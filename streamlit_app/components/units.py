@@ -41,8 +41,8 @@ def show_units(page: Page, account: Account, stays: Sequence[Stay]) -> None:
         st.caption("Type the units left under *Change* above, and what they are worth in hours stands here.")
     else:
         st.markdown(
-            f"**{number(account.units)}** left when you looked ({local(account.units_seen_at, page.zone)}); "
-            f"about **{number(round(left or 0.0, 1))}** now, less what your sessions since then took by the table below."
+            f"**{number(account.units)}** left when you looked ({local(account.units_seen_at, page.zone)}); by the table below "
+            f"and your sessions since then, about **{number(round(left or 0.0, 1))}** now."
         )
     _used(page, stays, rates)
     with st.expander("Units per hour of each GPU", icon=":material/table_rows:"):
@@ -83,14 +83,20 @@ def _overwrite(page: Page, account: Account, rates: Sequence[Rate], stays: Seque
     gpus = sorted({r.gpu for r in rates} | {card(name) for s in stays for name in s.gpus})
     if not gpus or is_read_only():
         return
-    with st.form(f"rates-{account.label}", border=False):
+    with st.form(f"rates-{account.label}", clear_on_submit=True, border=False):
         gpu = st.selectbox("GPU", gpus, format_func=lambda name: plain(name, limit=40))
         per_hour = st.number_input(
             "Units per hour, as the provider shows it now", min_value=0.0, max_value=LARGEST_RATE, value=None, step=0.01
         )
-        st.caption("Empty takes your figure away again.")
-        if st.form_submit_button("Keep this rate") and gpu is not None:
-            _write(page, account, gpu, per_hour)
+        with st.container(horizontal=True):
+            keep = st.form_submit_button("Keep this rate")
+            forget = bool(account.unit_rates) and st.form_submit_button("Take my rate away", type="tertiary")
+    if gpu is None:
+        return
+    if keep and per_hour is None:
+        st.info("Type the units per hour first.")
+    elif keep or forget:
+        _write(page, account, gpu, per_hour if keep else None)
 
 
 def _write(page: Page, account: Account, gpu: str, per_hour: float | None) -> None:

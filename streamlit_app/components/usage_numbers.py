@@ -33,7 +33,7 @@ def show_numbers(page: Page, use: AccountUse, sessions: Sequence[Session], share
     held = at_once(use.stays)
     with st.grid(5, min_column_width=140):
         for words, _, hours in windows:
-            st.metric(words, duration(hours * 3600), help="Machine hours: two machines at once count twice.")
+            st.metric(words, _hours(hours), help="Machine hours: two machines at once count twice.")
         st.metric("Open now", count(held.now), help="Machines of this account that beat not long ago.")
         st.metric(
             "Most at once",
@@ -80,13 +80,13 @@ def show_price(page: Page, account: Account, sessions: Sequence[Session], shares
         )
         return
     currency = escaped(account.currency, limit=8)
-    st.metric("Price per useful hour", f"{number(float(f'{price / hours:.3g}'))} {currency}", help=USEFUL)
+    st.metric("Price per useful hour", f"{_money(price / hours)} {currency}", help=USEFUL)
     began = min(s.started_at for s in sessions)
     young = (
         f" Your log began {local(began, page.zone)}, so the month is not whole yet." if began > page.now - MONTH else ""
     )
     st.caption(
-        f"{number(price)} {currency} a month over {duration(hours * 3600)} trained and saved in the last 30 days, n = {n}.{young}"
+        f"{number(price)} {currency} a month over {_hours(hours)} trained and saved in the last 30 days, n = {n}.{young}"
     )
 
 
@@ -103,8 +103,17 @@ def _window(  # one row of one table, made of what is already at hand
     useful = useful_hours(sessions, shares, since, page.now)
     return {
         "": words,
-        "Machine hours": duration(hours * 3600),
-        "Useful": f"{duration(useful * 3600)} ({min(useful / hours, 1):.0%})" if hours > 0 else duration(0),
+        "Machine hours": _hours(hours),
+        "Useful": f"{_hours(useful)} ({min(useful / hours, 1):.0%})" if hours > 0 else _hours(0),
         "Stays": count(sum(s.last_seen > since for s in stays)),
         "Sessions": count(sum(s.heartbeat_at > since for s in sessions)),
     }
+
+
+def _hours(hours: float) -> str:
+    """As limits and quotas are told: in hours, also beyond a day."""
+    return duration(hours * 3600) if hours < 24 else f"{hours:,.0f} h" if hours < 1e6 else "unknown"
+
+
+def _money(amount: float) -> str:
+    return f"{amount:,.2f}" if 0.1 <= amount < 1e9 or amount == 0 else number(float(f"{amount:.2g}"))

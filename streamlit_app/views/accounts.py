@@ -47,7 +47,7 @@ def show() -> None:
     )
     chosen = label if label is not None else labels[0]
     _account(page, chosen, use, sessions)
-    say_broken(page.overview.broken)
+    say_broken([*page.overview.broken, *(b for r in page.overview.runs for b in r.files.broken)])
 
 
 def _latest(labels: list[str], sessions: list[Session]) -> str:
