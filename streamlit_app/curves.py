@@ -43,6 +43,11 @@ class RunCurves:
     """Leg number -> (Unix time of its first row, hours of training that lay before it)."""
     broken: tuple[str, ...] = ()
 
+    @property
+    def size_bytes(self) -> int:
+        """What the arrays take in memory."""
+        return sum(series.size_bytes for series in self.series.values())
+
     def x(self, series: Series, axis: Axis) -> Array:
         """The x value of every row: steps, epochs, hours or Unix seconds."""
         if axis is Axis.STEP:

@@ -10,8 +10,8 @@ from batonpass.core.metrics.segments import read_segment
 from batonpass.core.metrics.table import MetricTable
 from batonpass.core.model import Segment
 
-BUDGET_BYTES = 128_000_000
-"""About 3.5 million values; a longer history is parsed again from this computer's disk, at 10 million values a second or so."""
+BUDGET_BYTES = 64_000_000
+"""About 1.8 million values; a longer history is parsed again from this computer's disk, at 10 million values a second or so."""
 
 
 class ParsedSegments:

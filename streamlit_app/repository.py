@@ -32,6 +32,7 @@ from batonpass.streamlit_app.access import guarded, refuse_download, refuse_when
 from batonpass.streamlit_app.condition import StoreCondition, read_condition
 from batonpass.streamlit_app.curves import RunCurves, read_curves
 from batonpass.streamlit_app.herald import Herald
+from batonpass.streamlit_app.kept_curves import KeptCurves
 from batonpass.streamlit_app.overview import Overview, RunStory, read_overview
 from batonpass.streamlit_app.parsed import ParsedSegments
 from batonpass.streamlit_app.proving import NewestProver
@@ -44,8 +45,6 @@ POLL_S = 15.0
 """The youngest that data is when it is read again."""
 DEEP_POLL_S = 60.0
 """New runs, notes and accounts are looked for at most this often."""
-CURVES_KEPT = 12
-"""Runs whose stitched metrics are kept in memory: more than are ever drawn beside each other."""
 
 T = TypeVar("T")
 
@@ -106,8 +105,7 @@ class Repository:
         self._agent: WheelFile | None = None
         self._agent_at = float("-inf")
         self._root: Root | None = None
-        self._drawing = threading.Lock()
-        self._curves: dict[str, tuple[object, RunCurves]] = {}
+        self._curves = KeptCurves()
         self._parsed = ParsedSegments(self.segment)
 
     def view(self) -> View:
@@ -162,14 +160,7 @@ class Repository:
     def curves(self, run: RunStory) -> RunCurves:
         """Every metric of a run, stitched; kept until one of its sessions has something new."""
         version = (run.files.head_version, *((s.session.id, s.info.version) for s in run.files.sessions))
-        with self._drawing:
-            kept = self._curves.pop(run.files.folder, None)
-            if kept is None or kept[0] != version:
-                kept = (version, read_curves(run, self._parsed.read))
-            self._curves[run.files.folder] = kept
-            while len(self._curves) > CURVES_KEPT:
-                self._curves.pop(next(iter(self._curves)))
-        return kept[1]
+        return self._curves.get(run.files.folder, version, lambda: read_curves(run, self._parsed.read))
 
     def manifest(self, key: str, *, store_id: str | None = None) -> Manifest:
         """One checkpoint's manifest."""
@@ -188,8 +179,7 @@ class Repository:
     def forget_here(self, run: RunStory) -> None:
         """Drop what this computer keeps of a run's metrics."""
         refuse_when_read_only("Forgetting a run")
-        with self._drawing:
-            self._curves.pop(run.files.folder, None)
+        self._curves.drop(run.files.folder)
         if self._cache is not None:
             for segment in (s for f in run.files.sessions for s in f.session.segments):
                 (self._cache / "segments" / f"{_hex(segment.sha256)}.parquet").unlink(missing_ok=True)

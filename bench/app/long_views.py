@@ -13,7 +13,6 @@ from datetime import UTC
 from pathlib import Path
 from statistics import median
 
-import machine
 import numpy as np
 from app.long_run import NAMES, write_long_run
 from app.rivals_process import RivalsProcess
@@ -201,7 +200,13 @@ def look_at_large(folder: str) -> None:
     run = overview.runs[0]
     cold = seconds(lambda: drawn(repository.curves(run)))
     warm = seconds(lambda: drawn(repository.curves(run)))
-    print(cold, warm, machine.status_bytes("VmHWM"))
+    print(cold, warm, peak_bytes())
+
+
+def peak_bytes() -> int:
+    """The most memory this process had (Linux); `ru_maxrss` may be its parent's. The app has no torch, so nothing here may load it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def seconds(call: Callable[[], object]) -> float:

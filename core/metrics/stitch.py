@@ -54,6 +54,12 @@ class Series:
         return self.select(slice(self.live_count, None))
 
     @property
+    def size_bytes(self) -> int:
+        """What the arrays take in memory."""
+        numbers = (self.row, self.step, self.epoch, self.time, self.value, self.session, self.superseded, self.piece)
+        return sum(array.nbytes for array in numbers)
+
+    @property
     def live_count(self) -> int:
         """How many rows count."""
         return int(np.searchsorted(self.piece, 1))
@@ -95,17 +101,17 @@ def join_metrics(parts: dict[str, list[Part]]) -> dict[str, Series]:
     return {name: _join(name, parts.pop(name)) for name in sorted(parts)}
 
 
-def _leave_out(leg: Leg, row: Ints) -> tuple[Bools, Ints]:
+def _leave_out(leg: Leg, row: Ints) -> tuple[Bools, NDArray[np.int32]]:
     """Which of a session's rows are ghosts by lineage, and the number of its stretch for each row."""
     end = np.iinfo(np.int64).max if leg.end_row is None else leg.end_row
     ghost = row >= end if leg.role is Role.TRUNK else np.ones(len(row), np.bool_)
     if leg.end_row is None and not leg.rewinds:
-        return ghost, np.zeros(len(row), np.int64)
+        return ghost, np.zeros(len(row), np.int32)
     for at, kept in leg.rewinds:
         if at <= end:
             ghost |= (row >= kept) & (row < at)
     breaks = np.array(sorted({end, *(number for pair in leg.rewinds for number in pair)}), np.int64)
-    return ghost, np.searchsorted(breaks, row, side="right")
+    return ghost, np.searchsorted(breaks, row, side="right").astype(np.int32)
 
 
 def _join(name: str, parts: Sequence[Part]) -> Series:
@@ -151,7 +157,9 @@ def _run_again(step: Ints) -> Bools:
     return again
 
 
-def _number_pieces(step: Ints, session: NDArray[np.int32], stretch: Ints, ghost: Bools) -> NDArray[np.int32]:
+def _number_pieces(
+    step: Ints, session: NDArray[np.int32], stretch: NDArray[np.int32], ghost: Bools
+) -> NDArray[np.int32]:
     new = np.ones(len(step), np.bool_)
     new[1:] = (session[1:] != session[:-1]) | (stretch[1:] != stretch[:-1]) | (step[1:] < step[:-1]) | ~ghost[:-1]
-    return np.where(ghost, np.cumsum(new & ghost), 0).astype(np.int32)
+    return np.where(ghost, np.cumsum(new & ghost, dtype=np.int32), np.int32(0))

@@ -20,6 +20,7 @@ from batonpass.core.metrics.table import MetricTable
 from batonpass.streamlit_app.components.curves_chart import curves_option
 from batonpass.streamlit_app.components.curves_look import Look, Track
 from batonpass.streamlit_app.curves import RunCurves, best_point, draw, robust_range
+from batonpass.streamlit_app.kept_curves import KeptCurves
 from batonpass.streamlit_app.parsed import ParsedSegments
 
 
@@ -225,3 +226,40 @@ def test_a_chart_of_one_metric_and_eight_rewound_sessions_sends_25_kilobytes_at_
     track = Track("run", RunCurves(tuple(found), stitch(found, tables), {}), {})
     assert len(track.ghosts("loss")) == 7 * again
     assert message_bytes(*curves_option([track], Look(("loss",), weight=weight), UTC)) <= 25_000
+
+
+def test_curves_are_kept_by_version_within_their_budget_and_the_newest_always():
+    def curves():
+        return RunCurves((), {"loss": curve([(k, 1.0, 0) for k in range(100)])}, {})
+
+    one = curves().size_bytes
+    made = []
+
+    def ask(kept, folder, version=1):
+        return kept.get(folder, version, lambda: made.append(folder) or curves())
+
+    kept = KeptCurves(budget_bytes=2 * one)
+    for folder in ("a", "b", "a", "b", "c", "b"):  # with c the oldest, a, goes
+        ask(kept, folder)
+    assert made == ["a", "b", "c"]
+    ask(kept, "a")
+    ask(kept, "b", version=2)
+    kept.drop("b")
+    ask(kept, "b", version=2)
+    assert made == ["a", "b", "c", "a", "b", "b"]
+    assert kept.size_bytes <= 2 * one
+    tiny = KeptCurves(budget_bytes=1)
+    assert ask(tiny, "a") is ask(tiny, "a")
+
+
+def test_an_older_version_is_let_go_of_before_the_next_is_made():
+    kept = KeptCurves()
+    held = []
+
+    def make():
+        held.append(kept.size_bytes)
+        return RunCurves((), {"loss": curve([(1, 1.0, 0)])}, {})
+
+    kept.get("a", 1, make)
+    kept.get("a", 2, make)
+    assert held == [0, 0]
