@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-from app.stores import put
+from app.stores import listing_of, put
 
 from batonpass.core import naming
 from batonpass.core.codec import encode
 from batonpass.core.metrics.row import Row
 from batonpass.core.metrics.segments import describe_segment, encode_segment
 from batonpass.core.metrics.tail import SEAL_BYTES, encode_tail
-from batonpass.core.model import CheckpointListing, Head, Host, ResumeRecord, Root, RunInfo, Segment, Session
+from batonpass.core.model import Head, Host, ResumeRecord, Root, RunInfo, Segment, Session
 
 SESSIONS = 8
 AGAIN = 0.01
@@ -103,20 +103,4 @@ def _session(
         row = last.rows - len(NAMES) * (last.step - at)
         key = naming.manifest_file(folder, at, last.id, 1)
         session = replace(session, resumed_from=ResumeRecord(last.id, key, at, row, "EXACT"))
-    return replace(session, checkpoints=(_listing(folder, session),))
-
-
-def _listing(folder: str, session: Session) -> CheckpointListing:
-    return CheckpointListing(
-        key=naming.manifest_file(folder, session.step, session.id, 1),
-        step=session.step,
-        attempt=1,
-        epoch=session.epoch,
-        created_at=session.heartbeat_at,
-        published_at=session.heartbeat_at,
-        size_bytes=250_000_000,
-        manifest_sha256="0" * 64,
-        metric_rows=session.rows,
-        trained_s=session.trained_s,
-        proven=True,
-    )
+    return replace(session, checkpoints=(listing_of(folder, session),))

@@ -110,6 +110,7 @@ class _RunOf:
     last_beat: datetime
 
     def write(self) -> None:
+        """All of its files."""
         name = f"experiment {self.number:04d}"
         folder = naming.run_folder(naming.slugify(name), self.run_id)
         size = self.shared.size
@@ -163,10 +164,11 @@ class _RunOf:
             session = replace(
                 session, resumed_from=ResumeRecord(before.id, listing.key, listing.step, listing.metric_rows, "EXACT")
             )
-        return replace(session, checkpoints=(_listing(folder, session),))
+        return replace(session, checkpoints=(listing_of(folder, session),))
 
 
-def _listing(folder: str, session: Session) -> CheckpointListing:
+def listing_of(folder: str, session: Session) -> CheckpointListing:
+    """A durable checkpoint of 250 MB at the session's last step."""
     return CheckpointListing(
         key=naming.manifest_file(folder, session.step, session.id, 1),
         step=session.step,

@@ -1,7 +1,7 @@
 """Whether a checkpoint holds the state of one moment, although training goes on while it is written.
 
-Each run saves, and changes every tensor in place until the writer is done. What was written is then compared, byte for byte, with what the
-tensors held when the save was asked for.
+Each run saves, and changes every tensor in place until the writer is done. Our writer even begins only when all was changed once. What was
+written is then compared, byte for byte, with what the tensors held when the save was asked for.
 """
 
 from __future__ import annotations
@@ -104,14 +104,19 @@ class Ours:
         self._snapshotter = Snapshotter(None if copies else lambda: 0)
         self._step = 0
         self._thread = threading.Thread()
+        self._stepped = threading.Event()
+        self._looks = 0
 
     def save(self) -> None:
         """Begin."""
         snapshot = self._snapshotter.take(self._state.attached, {})
         assert snapshot is not None
         self._step += 1
+        self._looks = 0
+        self._stepped.clear()
 
         def write() -> None:
+            self._stepped.wait()
             write_checkpoint(snapshot, self._folder, draft(self._step))
             snapshot.release()
 
@@ -119,7 +124,10 @@ class Ours:
         self._thread.start()
 
     def committed(self) -> bool:
-        """The writing has ended."""
+        """The writing has ended. Asked before each step: from the second time on, one was taken."""
+        self._looks += 1
+        if self._looks > 1:
+            self._stepped.set()
         return not self._thread.is_alive()
 
     def digest(self) -> str:

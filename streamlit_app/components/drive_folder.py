@@ -12,7 +12,7 @@ DEFAULT = "MyDrive/batonpass"
 def guess_drive_folder(url: str) -> str:
     """Read off a path that Drive for desktop keeps in step; a plain guess for any other.
 
-    >>> guess_drive_folder("/home/me/Google Drive/My Drive/lab/batonpass")
+    >>> guess_drive_folder("/disk/Google Drive/My Drive/lab/batonpass")
     'MyDrive/lab/batonpass'
     >>> guess_drive_folder("gdrive://batonpass")
     'MyDrive/batonpass'

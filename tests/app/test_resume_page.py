@@ -127,7 +127,7 @@ def test_on_the_first_day_the_agent_is_put_on_the_empty_store_and_its_line_is_ti
 @pytest.mark.parametrize(
     ("url", "folder"),
     [
-        ("/home/me/Google Drive/My Drive/lab/runs", "MyDrive/lab/runs"),
+        ("/disk/Google Drive/My Drive/lab/runs", "MyDrive/lab/runs"),
         ("C:\\Users\\me\\My Drive\\batonpass", "MyDrive/batonpass"),
         ("G:/My Drive", "MyDrive"),
         ("/srv/runs", "MyDrive/batonpass"),
@@ -152,4 +152,4 @@ def test_putting_the_agent_on_an_empty_store_marks_it_as_ours(tmp_path: Path) ->
 def test_a_store_on_the_drive_api_is_continued_through_the_api_unless_asked_otherwise() -> None:
     """What a mount writes, a token of the scope drive.file cannot see."""
     assert _usual("gdrive://batonpass") is Target.COLAB
-    assert _usual("/home/me/Google Drive/My Drive/batonpass") is Target.COLAB_MOUNT
+    assert _usual("/disk/Google Drive/My Drive/batonpass") is Target.COLAB_MOUNT
