@@ -36,4 +36,12 @@ page = st.navigation(
 )
 pass_door()
 show_frame()
-page.run()
+try:
+    page.run()
+except Exception:  # whatever it is: first in our own words, then as Streamlit shows it
+    st.error(
+        "This page could not be shown. Your runs and whatever trains are not touched by that. The details stand in the terminal in which "
+        "the app was started; the other pages may work.",
+        icon=":material/healing:",
+    )
+    raise

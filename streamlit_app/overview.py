@@ -9,14 +9,16 @@ from datetime import datetime
 from batonpass.core import naming
 from batonpass.core.codec import decode
 from batonpass.core.errors import FormatError, NotFoundError
-from batonpass.core.model import Account, Annotations, Head, Note
+from batonpass.core.model import Account, Annotations, Deletions, Head, Note
 from batonpass.core.storage import Store
 from batonpass.streamlit_app.damage import LARGEST, check_numbers
 from batonpass.sync.arrivals import with_receipts
 from batonpass.sync.reading import (
     RunFiles,
     SessionFile,
+    list_deletions,
     list_run_folders,
+    read_deletions,
     read_head,
     read_run_info,
     read_session,
@@ -36,6 +38,8 @@ class RunStory:
     """Keys of every note file read so far: they never change, so that none is read twice."""
     annotations_version: str = ""
     """The store's version of the annotations; empty where there are none."""
+    deletion_versions: tuple[tuple[str, str], ...] = ()
+    """Key and version of each file of removals that was read; empty where one of them could not be."""
 
     @property
     def name(self) -> str:
@@ -87,6 +91,7 @@ class Overview:
                 r.files.annotations,
                 r.files.broken,
                 r.files.receipts,
+                r.files.deletions,
                 r.note_keys,
                 *tuple((s.session.id, s.info.version) for s in r.files.sessions),
             )
@@ -146,8 +151,9 @@ def _read_run(store: Store, folder: str, before: RunStory | None, *, deep: bool)
     annotations, annotated = _read_annotations(store, folder, before, broken)
     notes, keys = (before.notes, before.note_keys) if before else ((), ())
     notes, keys = _read_notes(store, naming.notes_folder(folder), notes, keys, broken)
-    files = RunFiles(folder, info, head, version, annotations, tuple(sessions), store.now(), tuple(broken))
-    return RunStory(files, notes, keys, annotated)
+    deletions, versions = _read_deletions(store, folder, before, broken)
+    files = RunFiles(folder, info, head, version, annotations, tuple(sessions), store.now(), tuple(broken), deletions)
+    return RunStory(files, notes, keys, annotated, versions)
 
 
 def _read_lightly(store: Store, before: RunStory) -> RunStory:
@@ -211,6 +217,19 @@ def _read_annotations(store: Store, folder: str, before: RunStory | None, broken
     except FormatError as error:
         broken.append(error.message)
         return Annotations(), ""
+
+
+def _read_deletions(
+    store: Store, folder: str, before: RunStory | None, broken: list[str]
+) -> tuple[tuple[Deletions, ...], tuple[tuple[str, str], ...]]:
+    listed = list_deletions(store, folder)
+    versions = tuple((info.key, info.version) for info in listed)
+    if before is not None and versions == before.deletion_versions:
+        return before.files.deletions, versions
+    complaints: list[str] = []
+    deletions = read_deletions(store, folder, listed, complaints)
+    broken += complaints
+    return deletions, () if complaints else versions
 
 
 def _read_notes(

@@ -133,7 +133,7 @@ def read_run(store: Store, folder: str) -> RunFiles:
         annotations = Annotations()
         broken.append(error.message)
     sessions = tuple(_read_sessions(store, folder, head, broken))
-    deletions = read_deletions(store, folder, broken)
+    deletions = read_deletions(store, folder, list_deletions(store, folder), broken)
     receipts = read_receipts(store, folder, broken) if want_receipts(sessions) else ()
     return RunFiles(
         folder, info, head, head_version, annotations, sessions, store.now(), tuple(broken), deletions, receipts
@@ -215,10 +215,15 @@ def _read_sessions(store: Store, folder: str, head: Head, broken: list[str]) -> 
             broken.append(f"session {session_id}: {error.message}")
 
 
-def read_deletions(store: Store, folder: str, broken: list[str]) -> tuple[Deletions, ...]:
+def list_deletions(store: Store, folder: str) -> tuple[ObjectInfo, ...]:
+    """The files in which a removal is asked for or told."""
+    return tuple(store.list_objects(naming.deletions_folder(folder)))
+
+
+def read_deletions(store: Store, folder: str, listed: Iterable[ObjectInfo], broken: list[str]) -> tuple[Deletions, ...]:
     """What was asked to be removed, or is being removed; a file that cannot be read is named in `broken`."""
     found = []
-    for info in store.list_objects(naming.deletions_folder(folder)):
+    for info in listed:
         try:
             found.append(_read_deletion(store, folder, info))
         except NotFoundError:

@@ -40,7 +40,7 @@ def render(target: Target, inputs: SnippetInputs) -> Snippet:
     if not inputs.wheels:
         raise UsageError(
             "the agent does not lie on this store yet",
-            hint='press "put the agent on my Drive", or: batonpass agent put',
+            hint='press "Put Batonpass for notebooks there", or: batonpass agent put',
         )
     install = code(_fetch(target, inputs), _install(target, inputs))
     return assemble(target, inputs, (reach(target, inputs), install))

@@ -1,4 +1,4 @@
-"""The button that puts the agent's wheel on the store, so that a cell can install it from there."""
+"""The button that puts the agent's wheel (Batonpass for notebooks) on the store, so that a cell can install it from there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def show_agent_button(page: Page) -> None:
     """Puts the wheel there when pressed, and says what came of it. Not offered where nothing may be written."""
     if is_read_only():
         return
-    if st.button("Put the agent on my Drive", icon=":material/upload:", type="primary", key="agent"):
+    if st.button("Put Batonpass for notebooks there", icon=":material/upload:", type="primary", key="agent"):
         try:
             page.repository.put_agent()
         except BatonpassError as error:

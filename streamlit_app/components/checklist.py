@@ -25,9 +25,15 @@ def first_day_steps(overview: Overview | None, *, reachable: bool, agent_there: 
     return (
         Step("The store answers", reachable, "Choose one on the Morning page or in Settings."),
         Step(
-            "The agent lies on it", bool(agent_there), "One click on this page or on Resume, or `batonpass agent put`."
+            "Batonpass for notebooks lies on it",
+            bool(agent_there),
+            "Later cells install it from there; the first notebook brings its own. One click below, or `batonpass agent put`.",
         ),
-        Step("A session has sent its first heartbeat", bool(sessions), "Paste the cell into a notebook and run it."),
+        Step(
+            "A session has sent its first heartbeat",
+            bool(sessions),
+            "Run the cells of the first notebook, or of Resume.",
+        ),
         Step(
             "A first checkpoint is durable",
             any(c.proven for s in sessions for c in s.checkpoints) or has_receipts,

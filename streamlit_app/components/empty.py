@@ -19,6 +19,7 @@ from batonpass.streamlit_app.components.pet_drawing import Mood
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.sync.agent import build_wheel
 
+MOST_STEPS = 10**12
 _FOLDER_PLACES = {Target.COLAB_MOUNT: "Colab", Target.LOCAL: "My computer"}
 _DRIVE_PLACES = {Target.COLAB: "Colab", Target.KAGGLE: "Kaggle", Target.LOCAL: "My computer"}
 """Through the Drive API everywhere: what a mount writes, a token of the scope drive.file cannot see."""
@@ -88,7 +89,9 @@ def _ask_store() -> None:
 
 def _first_cell(page: Page) -> None:
     """The notebook and the cell of the first day, made for the user's own folder."""
-    name = st.text_input("Name of the run", value="my-first-run", key="first-name")
+    with st.container(horizontal=True):
+        name = st.text_input("Name of the run", value="my-first-run", key="first-name")
+        goal = st.number_input("Steps in all", min_value=1, max_value=MOST_STEPS, value=10_000, key="first-goal")
     places = _DRIVE_PLACES if page.repository.url.startswith("gdrive://") else _FOLDER_PLACES
     usual = next(iter(places))
     target = st.pills(
@@ -101,7 +104,7 @@ def _first_cell(page: Page) -> None:
             run_id=None,
             root_id=None,
             store=page.repository.url,
-            goal_steps=10_000,
+            goal_steps=int(goal),
             drive_folder=folder,
         )
         wheel = build_wheel()
@@ -118,6 +121,8 @@ def _first_cell(page: Page) -> None:
         on_click="ignore",
     )
     st.caption(
-        "It carries the agent itself. Open it in the notebook service and run the cells from top to bottom. Its heart:"
+        "It brings everything, and installs Batonpass from itself: open it in the notebook service and run its cells from top to bottom. "
+        "Where Batonpass is installed already, the cells below are the whole:"
     )
-    st.code(snippet.cells[-2].source + "\n\n\n" + snippet.cells[-1].source, language="python")
+    reach, *_, start, train = [cell.source for cell in snippet.cells if cell.kind == "code"]
+    st.code(f"{reach}\n\n\n{start}\n\n\n{train}", language="python", wrap_lines=True)

@@ -124,7 +124,13 @@ def test_a_read_only_page_says_so_and_offers_no_way_to_write(
     assert not at.exception
     assert "only looks" in words(at)
     offered = {b.label for b in at.button}
-    assert not offered & {"Keep", "Keep this note", "Put the agent on my Drive", "Use this store", "Forget this run"}
+    assert not offered & {
+        "Keep",
+        "Keep this note",
+        "Put Batonpass for notebooks there",
+        "Use this store",
+        "Forget this run",
+    }
     assert tree(store) == before
     assert not preferences_file().exists()
 

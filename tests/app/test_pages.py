@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import re
 import shutil
 import sys
@@ -180,6 +182,33 @@ def test_the_choice_of_the_sample_is_left_with_one_click(app: AppMaker) -> None:
     at = next(b for b in at.button if b.label == "Leave the sample").click().run()
     assert "Simulated" not in words(at)
     assert "No run yet" in words(at)
+
+
+def test_the_cells_of_the_first_day_stand_on_the_page_as_a_whole_and_take_the_users_number(
+    app: AppMaker, tmp_path: Path
+) -> None:
+    (tmp_path / "drive").mkdir()
+    at = app(tmp_path / "drive")
+    at = at.number_input(key="first-goal").set_value(321).run()
+    shown = at.code[0].value
+    tree = ast.parse(shown)
+    given = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    imported = {
+        a.asname or a.name for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names
+    }
+    own = {"model", "optimizer", "loader", "train_step"}
+    assert used - given - imported - own - set(dir(builtins)) == set()
+    assert "goal_steps=321" in shown
+
+
+def test_a_page_that_breaks_says_in_our_words_that_the_runs_are_not_touched(
+    app: AppMaker, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batonpass.streamlit_app.components.page.read_standing", lambda *_, **__: 1 / 0)
+    at = app(store, page="machines")
+    assert at.exception, "it is not hidden"
+    assert "not touched by that" in words(at)
 
 
 def test_the_empty_state_leads_into_the_sample_with_one_click(app: AppMaker) -> None:

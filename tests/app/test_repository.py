@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from batonpass.core import naming
+from batonpass.core.codec import encode
 from batonpass.core.errors import ConflictError, FormatError, StoreUnreachableError
-from batonpass.core.model import Annotations
+from batonpass.core.model import Annotations, Deletion, Deletions
 from batonpass.core.naming import notes_folder
 from batonpass.streamlit_app.overview import current_notes, read_overview
 from batonpass.streamlit_app.repository import Repository
+from batonpass.streamlit_app.standing import read_standing
 from batonpass.sync.stores import open_store
 
 from .conftest import edit
@@ -90,6 +93,27 @@ def test_an_unchanged_store_has_an_unchanged_fingerprint_and_a_new_beat_another(
     edit(store / f"{run.folder}sessions/{run.head.holder}.json", step=60_000)
     third = read_overview(watched, second, deep=False)  # type: ignore[arg-type]
     assert third.fingerprint != second.fingerprint
+
+
+def test_a_checkpoint_whose_removal_was_asked_for_is_offered_no_more_and_the_asking_is_read_once(
+    store: Path, watched: Watched
+) -> None:
+    first = read_overview(watched)  # type: ignore[arg-type]
+    run = first.runs[0]
+    newest = read_standing(run, first.read_at).newest
+    assert newest is not None
+    asking = naming.deletions_file(run.files.folder, "laptop")
+    (store / asking).parent.mkdir(parents=True, exist_ok=True)
+    (store / asking).write_bytes(encode(Deletions("laptop", (Deletion(newest.key, first.read_at),))))
+    second = read_overview(watched, first)  # type: ignore[arg-type]
+    now = read_standing(second.runs[0], second.read_at).newest
+    assert now is not None
+    assert now.key != newest.key
+    assert second.fingerprint != first.fingerprint
+    watched.asked.clear()
+    third = read_overview(watched, second)  # type: ignore[arg-type]
+    assert third.runs[0].files.deleted == {newest.key}
+    assert not any(call.startswith("get") and "deletions/" in call for call in watched.asked)
 
 
 def test_a_segment_is_fetched_once_and_then_read_from_this_computer(watched: Watched, tmp_path: Path) -> None:

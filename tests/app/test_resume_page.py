@@ -118,10 +118,10 @@ def test_on_the_first_day_the_agent_is_put_on_the_empty_store_and_its_line_is_ti
     app: AppMaker, tmp_path: Path
 ) -> None:
     at = app(tmp_path / "new")
-    assert "**The agent lies on it** · to do" in words(at)
+    assert "**Batonpass for notebooks lies on it** · to do" in words(at)
     at = at.button(key="agent").click().run()
     assert not at.exception
-    assert "**The agent lies on it** · done" in words(at)
+    assert "**Batonpass for notebooks lies on it** · done" in words(at)
 
 
 @pytest.mark.parametrize(

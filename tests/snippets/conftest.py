@@ -22,7 +22,7 @@ from batonpass.sync.stores import open_store
 
 @dataclass(frozen=True)
 class Agent:
-    """The agent's wheel, as "put the agent on my Drive" builds it."""
+    """The agent's wheel, as "Put Batonpass for notebooks there" builds it."""
 
     name: str
     data: bytes

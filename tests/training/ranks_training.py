@@ -60,7 +60,7 @@ class Watched(run.Run):
 
     def log(self, **values: Any) -> None:
         super().log(**values)
-        if self.step == PLAN.get("save_at"):
+        if self.step == PLAN.get("save_at") or PLAN.get("save_each"):
             self.save()
         if self.step == PLAN.get("die_at"):
             assert self._saver.wait(30)
@@ -109,17 +109,31 @@ def bp_step() -> int:
     return len(Recorded.read) // PLAN["samples_per_step"]
 
 
+def marked(make_model: Any) -> Any:
+    """A buffer that never changes and is another one in each process, large enough for the shard of what stands still."""
+
+    def make(*arguments: Any, **options: Any) -> Any:
+        model = make_model(*arguments, **options)
+        model.register_buffer("mark", torch.full((300_000,), float(PLAN["mark"]) if PLAN["mark"] else float(RANK)))
+        MARKED.append(model)
+        return model
+
+    return make
+
+
+MARKED: list[torch.nn.Module] = []
+
+
 def deaf(follower: Any) -> list[torch.Tensor]:
     """One of the others: it trains on, and never gives what a save needs of it."""
     follower._gone = True
     return []
 
 
-def main() -> None:
-    spec = importlib.util.spec_from_file_location("many_gpus", EXAMPLE)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
-    example.make_loader = recorded(example.make_loader)
+def change(example: Any) -> None:
+    """What the plan breaks, marks or watches."""
+    if "mark" in PLAN:
+        example.make_model = marked(example.make_model)
     run.Run = Watched
     if PLAN.get("die") == "save":
         following.capture_own = deadly(following.capture_own)
@@ -134,6 +148,14 @@ def main() -> None:
         following.apply = broken(following.apply)
     if PLAN.get("forget"):
         following.receive_checkpoint = forgetful(following.receive_checkpoint)
+
+
+def main() -> None:
+    spec = importlib.util.spec_from_file_location("many_gpus", EXAMPLE)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    example.make_loader = recorded(example.make_loader)
+    change(example)
     if PLAN.get("start"):
         example.bp.start = lambda name, **options: START(name, **options, **PLAN["start"])
     torch.set_num_threads(1)
@@ -144,6 +166,7 @@ def main() -> None:
         note("error", [type(error).__name__, error.message])
         raise
     note("read", Recorded.read)
+    note("mark", [float(value) for model in MARKED for value in (model.mark.min(), model.mark.max())])
     if PLAN.get("deaf"):
         distributed.barrier()  # it did not wait for the lead, and one that ends early may cut off the other's last step
     distributed.destroy_process_group()

@@ -204,6 +204,17 @@ def len_before(step: int, per_epoch: int) -> int:
     return epochs * SAMPLES + batches * SAMPLES_PER_STEP
 
 
+def test_a_buffer_that_stands_still_and_differs_between_the_processes_is_each_ones_own_again(tmp_path):
+    """The first process alone sees what does not change; its shard must not take the others' values for its own."""
+    place = Place(tmp_path)
+    assert place.train({"shard": True, "mark": 0, "save_each": True, "die_at": 22, "die": "body"}) != 0
+    manifest = json.loads((place.checkpoint() / "manifest.json").read_text())
+    assert "mark" in {t["name"] for t in manifest["tensors"] if t["file"] == "model-frozen.safetensors"}
+    assert place.train({"shard": True, "mark": -7}) == 0
+    assert place.resumed_from.step > 3
+    assert [place.noted("mark", rank) for rank in (0, 1)] == [[0.0, 0.0], [1.0, 1.0]]
+
+
 def test_a_process_killed_in_the_middle_of_a_save_leaves_the_checkpoint_before_it(tmp_path):
     place = Place(tmp_path)
     assert place.train({"save_at": 3, "die_at": 22, "die": "save"}) != 0
