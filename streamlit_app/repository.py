@@ -4,11 +4,8 @@ in the background and costs what is new: sealed segments are kept on this comput
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import secrets
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -33,6 +30,7 @@ from batonpass.streamlit_app.condition import StoreCondition, read_condition
 from batonpass.streamlit_app.curves import RunCurves, read_curves
 from batonpass.streamlit_app.herald import Herald
 from batonpass.streamlit_app.kept_curves import KeptCurves
+from batonpass.streamlit_app.local_cache import LocalCache
 from batonpass.streamlit_app.overview import Overview, RunStory, read_overview
 from batonpass.streamlit_app.parsed import ParsedSegments
 from batonpass.streamlit_app.proving import NewestProver
@@ -91,13 +89,14 @@ class Repository:
         self.condition = StoreCondition()
         """The space that is left and what a syncing program made, as of the last deep reading."""
         self._open_it = open_it
-        self._cache = cache
+        self._cache = LocalCache(cache)
         self._clock = clock
         self._poll_s = poll_s
         self._store: Store | None = None
         self._reading = threading.Lock()
         self._first_wait_s = first_wait_s
-        self._overview, age_s = _load_overview(cache)
+        self._overview, age_s = self._cache.load_overview()
+        self._unkept = False
         self._read_at = clock() - age_s
         self._tried_at = float("-inf")
         self._deep_at = float("-inf")
@@ -135,8 +134,10 @@ class Repository:
                 changed = self._overview is None or overview.fingerprint != self._overview.fingerprint
                 self._overview, self._read_at, self._problem = overview, self._clock(), None
                 self._deep_at = self._clock() if deep else self._deep_at
-                if changed:
-                    self._keep_overview(overview)
+                self._unkept |= changed
+                if self._unkept and deep:  # not at every beat: a store of many runs is a long story
+                    self._cache.keep_overview(overview)
+                    self._unkept = False
                 if deep:
                     self.condition = read_condition(self._opened(), overview)
                 if self.prover is not None:
@@ -147,15 +148,7 @@ class Repository:
 
     def segment(self, segment: Segment) -> bytes:
         """A sealed segment, from this computer when it was read before. FormatError when its bytes are not the promised ones."""
-        kept = self._cache / "segments" / f"{_hex(segment.sha256)}.parquet" if self._cache else None
-        if kept is not None and kept.is_file():
-            body = kept.read_bytes()
-            if hashlib.sha256(body).hexdigest() == segment.sha256:
-                return body
-        body = fetch_segment(self._opened(), segment)
-        if kept is not None:
-            _keep(kept, body)
-        return body
+        return self._cache.segment(segment, lambda wanted: fetch_segment(self._opened(), wanted))
 
     def curves(self, run: RunStory) -> RunCurves:
         """Every metric of a run, stitched; kept until one of its sessions has something new."""
@@ -180,9 +173,7 @@ class Repository:
         """Drop what this computer keeps of a run's metrics."""
         refuse_when_read_only("Forgetting a run")
         self._curves.drop(run.files.folder)
-        if self._cache is not None:
-            for segment in (s for f in run.files.sessions for s in f.session.segments):
-                (self._cache / "segments" / f"{_hex(segment.sha256)}.parquet").unlink(missing_ok=True)
+        self._cache.drop_segments(segment for f in run.files.sessions for segment in f.session.segments)
 
     def add_account_note(self, label: str, text: str, replaces: str | None = None) -> None:
         """A note on an account. Its file is made first, because notes are found by it."""
@@ -281,45 +272,3 @@ class Repository:
         if self._store is None:
             self._store = guarded(self._open_it())
         return self._store
-
-    def _keep_overview(self, overview: Overview) -> None:
-        if self._cache is not None:
-            try:
-                _keep(self._cache / "overview.json", encode(_Kept(time.time(), overview)))
-            except ValueError as error:  # a number that JSON has none for, from a damaged store
-                _log.warning("this story is not kept for a start without the store: %s", error)
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """The last story, as it lies on this computer."""
-
-    read_unix_s: float
-    overview: Overview
-
-
-def _load_overview(cache: Path | None) -> tuple[Overview | None, float]:
-    """The story kept on this computer and its age in seconds."""
-    if cache is None:
-        return None, 0.0
-    try:
-        kept = decode(_Kept, (cache / "overview.json").read_bytes(), key="overview.json")
-    except (OSError, FormatError):
-        return None, 0.0
-    return kept.overview, max(0.0, time.time() - kept.read_unix_s)
-
-
-def _keep(path: Path, body: bytes) -> None:
-    """Into the cache, whole or not at all; a full or read-only disk costs only the cache."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-        os.replace(name, path)  # noqa: PTH105  # os.replace is atomic on every system
-    except OSError as error:
-        _log.warning("not kept on this computer: %s", error)
-
-
-def _hex(text: str) -> str:
-    return text if text.isalnum() else hashlib.sha256(text.encode()).hexdigest()
