@@ -14,6 +14,7 @@ from batonpass.streamlit_app.wording import count, local, number, size
 
 MOST_CHECKPOINTS = 500
 DURABLE, HANDED_OVER = "✔ durable", "◐ handed over, not proven"
+REMOVED = "✖ removed, or about to be"
 
 
 def show_checkpoints(page: Page, run: RunStory, standing: RunStanding) -> None:
@@ -23,14 +24,16 @@ def show_checkpoints(page: Page, run: RunStory, standing: RunStanding) -> None:
         st.caption("None yet. The first one comes a few minutes into the training, and this place fills itself.")
         return
     passed_over = {c.key: c.passed_over for c in standing.candidates if c.passed_over}
-    arrived = run.files.arrived
+    arrived, deleted = run.files.arrived, run.files.deleted
     newest = standing.newest.key if standing.newest else None
     found.sort(key=lambda pair: (pair[1].published_at, pair[1].step), reverse=True)
     rows = [
         {
             "": "next" if c.key == newest else "",
             "Step": count(c.step),
-            "State": f"✖ {plain(passed_over[c.key], limit=60)}"
+            "State": REMOVED
+            if c.key in deleted
+            else f"✖ {plain(passed_over[c.key], limit=60)}"
             if c.key in passed_over
             else DURABLE
             if c.proven or c.key in arrived

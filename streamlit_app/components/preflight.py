@@ -41,7 +41,9 @@ def preflight(
         found += [escaped(sentence, limit=400) for sentence in told]
         found += _environment(run, candidate)
     found += [
-        f"Passed over: step {count(c.step)}, {escaped(c.passed_over)}." for c in standing.candidates if c.passed_over
+        f"Passed over: step {count(c.step)}, {escaped(c.passed_over)}."
+        for c in standing.candidates
+        if c.passed_over and c.key not in run.files.deleted  # that older ones are removed is the daily course of things
     ]
     found += [escaped(gap, limit=300) for gap in standing.gaps]
     if target in (Target.COLAB, Target.KAGGLE) and "://" not in page.repository.url:

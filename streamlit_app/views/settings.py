@@ -99,7 +99,7 @@ def _sign_in() -> None:
                 ":material/key_off: No Drive credential on this computer. **None is needed** for a folder, also not for "
                 "one that Drive for desktop keeps in step."
             )
-        st.caption(f"For a gdrive store: {escaped(error.hint, limit=300)}")
+        st.caption(f"For a gdrive store: {escaped(error.hint.replace(chr(96), chr(39)), limit=300)}")
     else:
         st.markdown(
             f":material/key: A credential is set ({escaped(kind)}). It is only used for gdrive stores, and never shown."

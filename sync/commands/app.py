@@ -11,6 +11,7 @@ from pathlib import Path
 
 from batonpass.core.errors import UsageError
 from batonpass.sync.commands.opening import add_store
+from batonpass.sync.commands.printing import show
 
 PIP_LINE = 'python -m pip install "streamlit>=1.67,<2" "scipy>=1.14"'
 
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Become Streamlit (on Windows: start it and wait)."""
     script = find_app()
+    show(f"the app: http://127.0.0.1:{args.port} (on this computer only; Ctrl-C ends it)")
     command = [sys.executable, "-m", "streamlit", "run", script.name, *_options(args)]
     environment = {**os.environ, **({"BATONPASS_STORE": absolute(args.store)} if args.store else {})}
     if os.name == "posix":
@@ -57,5 +59,6 @@ def _options(args: argparse.Namespace) -> list[str]:
         f"--server.port={args.port}",
         f"--server.headless={'true' if args.no_browser else 'false'}",
         "--browser.gatherUsageStats=false",
+        "--logger.hideWelcomeMessage=true",  # with it goes Streamlit's own offer, on our pages, to install things for coding agents
         "--server.showEmailPrompt=false",  # the very first start of Streamlit on a computer asks for one otherwise
     ]

@@ -109,6 +109,7 @@ def test_a_checkpoint_whose_removal_was_asked_for_is_offered_no_more_and_the_ask
     now = read_standing(second.runs[0], second.read_at).newest
     assert now is not None
     assert now.key != newest.key
+    assert all(c.passed_over for c in read_standing(second.runs[0], second.read_at).candidates if c.key == newest.key)
     assert second.fingerprint != first.fingerprint
     watched.asked.clear()
     third = read_overview(watched, second)  # type: ignore[arg-type]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from batonpass.core import naming
+from batonpass.core.codec import encode
+from batonpass.core.model import Deletion, Deletions
 from batonpass.core.snippets.inputs import Target
 from batonpass.streamlit_app.components.drive_folder import guess_drive_folder
 from batonpass.streamlit_app.views.resume import _usual
@@ -50,6 +53,16 @@ def test_the_agent_is_put_on_the_store_with_one_click_and_the_cell_appears(app: 
     assert not at.exception
     assert next(f.name for f in (store / "agent").iterdir()).startswith("batonpass-")
     assert at.code
+
+
+def test_what_was_removed_in_the_daily_course_is_no_warning(app: AppMaker, store: Path) -> None:
+    folder = next((store / "runs").glob("cats-v2-*"))
+    session = json.loads(max((folder / "sessions").glob("*.json"), key=lambda p: p.stat().st_mtime).read_text())
+    old = session["checkpoints"][0]["key"]
+    (folder / "deletions").mkdir()
+    asked = Deletions("laptop", (Deletion(old, datetime.now(UTC), removed=True),))
+    (folder / "deletions" / "laptop.json").write_bytes(encode(asked))
+    assert "Passed over" not in words(app(store, page="resume", run="1a5e0000"))
 
 
 def test_a_live_session_is_named_before_one_starts_another(app: AppMaker, store: Path) -> None:
