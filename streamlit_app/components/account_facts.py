@@ -9,7 +9,7 @@ import streamlit as st
 from batonpass.core.errors import BatonpassError
 from batonpass.core.model import Account
 from batonpass.streamlit_app.access import is_read_only
-from batonpass.streamlit_app.components.page import Page
+from batonpass.streamlit_app.components.page import Page, say_not_kept
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.wording import number
 
@@ -66,6 +66,6 @@ def _write(page: Page, account: Account, plan: str, price: float | None, currenc
     try:
         page.repository.edit_account(account.label, change)
     except BatonpassError as error:
-        st.error(f"Not kept: {escaped(error.message, limit=300)}. {escaped(error.hint, limit=200)}")
+        say_not_kept(error)
     else:
         st.rerun()

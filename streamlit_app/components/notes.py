@@ -11,8 +11,8 @@ from batonpass.core import naming
 from batonpass.core.errors import BatonpassError
 from batonpass.core.model import Note
 from batonpass.streamlit_app.access import is_read_only
-from batonpass.streamlit_app.components.page import Page
-from batonpass.streamlit_app.components.text import escaped, escaped_lines
+from batonpass.streamlit_app.components.page import Page, say_not_kept
+from batonpass.streamlit_app.components.text import escaped_lines
 from batonpass.streamlit_app.note_history import older_texts, removed_notes
 from batonpass.streamlit_app.overview import RunStory, current_notes
 from batonpass.streamlit_app.wording import local
@@ -87,6 +87,6 @@ def _write(write: Writer, text: str, replaces: str | None) -> None:
     try:
         write(text.strip(), replaces)
     except BatonpassError as error:
-        st.error(f"Not kept: {escaped(error.message, limit=300)}. {escaped(error.hint, limit=200)}")
+        say_not_kept(error)
     else:
         st.rerun()

@@ -11,8 +11,8 @@ import streamlit as st
 from batonpass.core.errors import BatonpassError
 from batonpass.core.model import Annotations
 from batonpass.streamlit_app.components.forget_run import show_forget
-from batonpass.streamlit_app.components.page import Page
-from batonpass.streamlit_app.components.text import escaped, plain
+from batonpass.streamlit_app.components.page import Page, say_not_kept
+from batonpass.streamlit_app.components.text import plain
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.standing import RunStanding
 
@@ -62,7 +62,7 @@ def _write(page: Page, run: RunStory, change: Callable[[Annotations], Annotation
     try:
         page.repository.edit_annotations(run.files.folder, change)
     except BatonpassError as error:
-        st.error(f"Not kept: {escaped(error.message, limit=300)}. {escaped(error.hint, limit=200)}")
+        say_not_kept(error)
     else:
         st.rerun()
 

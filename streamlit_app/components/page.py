@@ -134,6 +134,11 @@ def say_error(error: BatonpassError) -> None:
     st.info(f"{escaped(message, limit=300)}{hint}", icon=":material/info:")
 
 
+def say_not_kept(error: BatonpassError) -> None:
+    """What was typed is not on the store, and what to do."""
+    st.error(f"Not kept: {escaped(error.message, limit=300)}. {escaped(error.hint, limit=200)}")
+
+
 @st.fragment(run_every=PULSE_S)
 def _pulse(repository: Repository, fingerprint: int | None, *, has_problem: bool) -> None:
     """One line that lives. The page itself, with its charts, is sent again only when something on the store has changed."""

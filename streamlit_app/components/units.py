@@ -22,8 +22,8 @@ from batonpass.core.unit_rates import (
 )
 from batonpass.core.usage import Stay
 from batonpass.streamlit_app.access import is_read_only
-from batonpass.streamlit_app.components.page import Page
-from batonpass.streamlit_app.components.text import escaped, plain
+from batonpass.streamlit_app.components.page import Page, say_not_kept
+from batonpass.streamlit_app.components.text import plain
 from batonpass.streamlit_app.wording import duration, local, number
 
 WINDOWS = (("24 hours", 1), ("7 days", 7), ("30 days", 30))
@@ -108,6 +108,6 @@ def _write(page: Page, account: Account, gpu: str, per_hour: float | None) -> No
     try:
         page.repository.edit_account(account.label, change)
     except BatonpassError as error:
-        st.error(f"Not kept: {escaped(error.message, limit=300)}. {escaped(error.hint, limit=200)}")
+        say_not_kept(error)
     else:
         st.rerun()
