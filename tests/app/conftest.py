@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,12 @@ PAGES = ("morning", "run", "machines", "accounts", "resume", "settings")
 HOSTILE = "<img src=x onerror=alert(1)> **bold** [link](http://evil.example) :red[x] $x^2$ `c` www.evil.example \x1b[31m\u202e| \" ' {b}"
 
 AppMaker = Callable[..., AppTest]
+
+
+@pytest.fixture(autouse=True)
+def _own_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit puts its script in the place of `__main__`, and a process that a later test spawns would run it."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture(autouse=True)
