@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from cattrs import BaseValidationError
+from cattrs.gen import make_dict_structure_fn
 from cattrs.preconf.json import make_converter
 
 from batonpass.core.errors import FormatError
 from batonpass.core.model.run import FORMAT
+from batonpass.core.model.session import MetricTail
 
 T = TypeVar("T")
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -38,10 +40,29 @@ def _read_number_or_word(value: Any, _: Any) -> float | str:
     return value if isinstance(value, str) else float(value)
 
 
+_ROW_TYPES = ({int}, {int}, {int, float}, {int, float}, {int}, {int, float, str})
+
+
+def _read_tail(value: Any, kind: type[MetricTail]) -> MetricTail:
+    """Rows of the right types, which is all that we write, are taken as they are; a tail is long, and each number by itself takes long."""
+    names, rows = value.get("names"), value.get("rows")
+    if isinstance(names, list) and isinstance(rows, list) and set(map(type, names)) <= {str}:
+        tuples = tuple(map(tuple, rows))
+        if set(map(len, tuples)) <= {len(_ROW_TYPES)} and all(
+            set(map(type, column)) <= types
+            for column, types in zip(zip(*tuples, strict=True), _ROW_TYPES, strict=False)
+        ):
+            return MetricTail(tuple(names), tuples)
+    return _structure_tail(value, kind)
+
+
 _converter = make_converter()
 _converter.register_unstructure_hook(datetime, _write_time)
 _converter.register_structure_hook(datetime, _read_time)
 _converter.register_structure_hook(float | str, _read_number_or_word)
+_structure_tail = make_dict_structure_fn(MetricTail, _converter)
+_converter.register_structure_hook(MetricTail, _read_tail)
+_converter.register_unstructure_hook(MetricTail, lambda tail: {"names": tail.names, "rows": tail.rows})
 
 
 def encode(record: Any) -> bytes:

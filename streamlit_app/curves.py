@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -21,6 +23,8 @@ from batonpass.streamlit_app.overview import RunStory
 
 BUCKETS = 600
 """Twice as many points are drawn at most for one line: the lowest and the highest of each bucket."""
+READERS = 2
+"""Segments that are hashed and unpacked at a time: most of that goes on beside Python's own lock."""
 Array = NDArray[np.float64]
 
 
@@ -76,7 +80,9 @@ def read_curves(run: RunStory, read: Callable[[Segment], MetricTable]) -> RunCur
     """All sessions of a run, stitched. `read` gives the rows of a sealed segment; one that cannot be read leaves a gap and a sentence."""
     sessions = [s.session for s in run.files.sessions]
     broken: list[str] = []
-    tables = {s.id: _read_table(s, read, broken) for s in sessions}
+    with ThreadPoolExecutor(READERS, "batonpass-app-segments") as readers:
+        asked = deque([readers.submit(read, segment) for segment in s.segments] for s in sessions)
+        tables = {s.id: _read_table(s, asked.popleft(), broken) for s in sessions}
     the_legs = tuple(legs(run.files.head, sessions))
     hours = _hours(the_legs, tables)
     parts = by_metric(the_legs, tables)
@@ -165,11 +171,11 @@ def _broken_between(piece: NDArray[np.int32], x: Array, y: Array) -> Line:
     return Line(np.insert(x, cuts, x[cuts]), np.insert(np.where(np.isfinite(y), y, np.nan), cuts, np.nan))
 
 
-def _read_table(session: Session, read: Callable[[Segment], MetricTable], broken: list[str]) -> MetricTable:
+def _read_table(session: Session, sealed: Iterable[Future[MetricTable]], broken: list[str]) -> MetricTable:
     tables = []
-    for segment in session.segments:
+    for reading in sealed:
         try:
-            tables.append(read(segment))
+            tables.append(reading.result())
         except BatonpassError as error:
             broken.append(f"metrics of session {session.id}: {error.message}")
     try:
@@ -201,9 +207,11 @@ def _hours(the_legs: tuple[Leg, ...], tables: Mapping[str, MetricTable]) -> dict
 def time_at(table: MetricTable, before_row: int | None) -> float | None:
     """Unix time of the last row of a session before a row number (None: of its first row); None where there is none."""
     found = []
-    for columns in table.columns.values():
-        at = 0 if before_row is None else int(np.searchsorted(columns.row, before_row)) - 1
-        if at >= 0:
+    for parts in table.parts.values():
+        before = [columns for columns in parts if before_row is None or columns.row[0] < before_row]
+        if before:
+            columns = before[0] if before_row is None else before[-1]
+            at = 0 if before_row is None else int(np.searchsorted(columns.row, before_row)) - 1
             found.append((int(columns.row[at]), float(columns.time[at])))
     if not found:
         return None

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ class LocalCache:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
+        self._fetching = threading.Lock()
 
     def load_overview(self) -> tuple[Overview | None, float]:
         """The story kept here and its age in seconds."""
@@ -48,13 +50,14 @@ class LocalCache:
                 _log.warning("this story is not kept for a start without the store: %s", error)
 
     def segment(self, segment: Segment, fetch: Callable[[Segment], bytes]) -> bytes:
-        """Its bytes from here, if they are the listed ones, else what `fetch` brings; raises what that raises."""
+        """Its bytes from here, if they are the listed ones, else what `fetch` brings, one at a time; raises what that raises."""
         kept = self._segment_file(segment)
         if kept is not None and kept.is_file():
             body = kept.read_bytes()
             if hashlib.sha256(body).hexdigest() == segment.sha256:
                 return body
-        body = fetch(segment)
+        with self._fetching:
+            body = fetch(segment)
         if kept is not None:
             _keep(kept, body)
         return body

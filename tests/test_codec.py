@@ -26,6 +26,33 @@ def test_a_session_comes_back_as_it_was_written():
     assert decode(Session, encode(SESSION)) == SESSION
 
 
+@pytest.mark.parametrize(
+    ("row", "read"),
+    [
+        ("[0, 1, 0.5, 1.0, 0, 2.5]", (0, 1, 0.5, 1.0, 0, 2.5)),
+        ('[0, 1, 1, 1, 0, "NaN"]', (0, 1, 1, 1, 0, "NaN")),
+        ('["7", 1, "0.5", 1.0, 0, 2.5]', (7, 1, 0.5, 1.0, 0, 2.5)),
+        ("[0, 1.0, 0.5, 1.0, 0, 2.5]", (0, 1, 0.5, 1.0, 0, 2.5)),
+        ("[0, 1, 0.5, 1.0, 0, true]", None),
+        ("[0, 1, 0.5, 1.0, 0]", None),
+        ("[0, 1, 0.5, 1.0, 0, 2.5, 3]", None),
+        ('[0, "one", 0.5, 1.0, 0, 2.5]', None),
+        ("[0, 1, null, 1.0, 0, 2.5]", None),
+        ("7", None),
+        ("{}", None),
+    ],
+)
+def test_a_row_of_a_tail_is_one_of_its_types_or_the_file_is_refused(row, read):
+    """Rows of just our types are taken as they are; each other one is looked at by itself, and taken or refused as ever."""
+    data = ('{"names": ["loss"], "rows": [[0, 1, 0.5, 1.0, 0, 2.5], ' + row + "]}").encode()
+    if read is None:
+        with pytest.raises(FormatError):
+            decode(MetricTail, data)
+    else:
+        assert decode(MetricTail, data).rows[1] == read
+        assert all(type(a) is type(b) for a, b in zip(decode(MetricTail, data).rows[1], read, strict=True))
+
+
 def test_a_field_of_a_later_release_is_ignored():
     assert decode(Session, encode(SESSION).replace(b'{\n "id"', b'{\n "mood": {"x": [1]},\n "id"')) == SESSION
 

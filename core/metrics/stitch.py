@@ -18,7 +18,11 @@ from batonpass.core.lineage import Leg, Role
 from batonpass.core.metrics.table import Bools, Columns, Floats, Ints, MetricTable
 
 Part = tuple[int, Leg, Columns]
-"""Number of a leg, the leg, and what it holds of a metric."""
+"""Number of a leg, the leg, and rows of a metric that it holds: a leg has one such part or more."""
+Runs = Sequence["slice | NDArray[np.intp]"]
+"""Rows to take, one after the other."""
+MOST_SLICES = 2000
+"""From so many on, indices copy faster."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,8 +95,8 @@ def by_metric(legs: Sequence[Leg], tables: Mapping[str, MetricTable]) -> dict[st
     parts: dict[str, list[Part]] = {}
     for place, leg in enumerate(legs):
         table = tables.get(leg.session)
-        for name, columns in table.columns.items() if table is not None else ():
-            parts.setdefault(name, []).append((place, leg, columns))
+        for name, found in table.parts.items() if table is not None else ():
+            parts.setdefault(name, []).extend((place, leg, columns) for columns in found)
     return parts
 
 
@@ -123,21 +127,44 @@ def _join(name: str, parts: Sequence[Part]) -> Series:
         ghost[~ghost] = _run_again(step[~ghost])
     piece = _number_pieces(step, session, np.concatenate([stretch for _, stretch in left_out]), ghost)
     runs = _runs(ghost)
+    places = _places(runs, [len(columns) for _, _, columns in parts])
 
     def column(chunks: Sequence[Any]) -> Any:
-        whole = np.concatenate(chunks) if len(chunks) > 1 else chunks[0]
-        return whole if len(runs) == 1 else np.concatenate([whole[run] for run in runs])
+        """In the order of a series, copied once."""
+        if places is None:
+            return _in_order(np.concatenate(chunks), runs)
+        return np.concatenate([chunks[number][rows] for number, rows in places])
 
-    row, _, epoch, time, value = (column(chunks) for chunks in zip(*(c.arrays for _, _, c in parts), strict=True))
-    return Series(name, row, column([step]), epoch, time, value, column([session]), column([ghost]), column([piece]))
+    columns = (column(chunks) for chunks in zip(*(c.arrays for _, _, c in parts), strict=True))
+    return Series(name, *columns, *(_in_order(whole, runs) for whole in (session, ghost, piece)))
 
 
-def _runs(ghost: Bools) -> Sequence[slice | NDArray[np.intp]]:
+def _in_order(whole: NDArray[Any], runs: Runs) -> NDArray[Any]:
+    return whole if len(runs) == 1 else np.concatenate([whole[run] for run in runs])
+
+
+def _places(runs: Runs, lengths: Sequence[int]) -> list[tuple[int, slice]] | None:
+    """Where the rows of each run lie in parts of these lengths: number of the part, rows in it. None where the runs are indices."""
+    ends = np.cumsum(lengths)
+    found = []
+    for run in runs:
+        if not isinstance(run, slice):
+            return None
+        number = int(np.searchsorted(ends, run.start, side="right"))
+        at = run.start
+        while at < run.stop:
+            begin, end = int(ends[number]) - lengths[number], min(int(ends[number]), run.stop)
+            found.append((number, slice(at - begin, end - begin)))
+            at, number = end, number + 1
+    return found
+
+
+def _runs(ghost: Bools) -> Runs:
     """What to take, piece after piece, so that the rows that count come first, and both in their order. Few slices copy faster than
     indices, and kills leave few.
     """
     edges = np.r_[0, np.flatnonzero(ghost[1:] != ghost[:-1]) + 1, len(ghost)]
-    if len(edges) > 2000:
+    if len(edges) > MOST_SLICES:
         return [np.flatnonzero(~ghost), np.flatnonzero(ghost)]
     runs = [slice(int(a), int(b)) for a, b in pairwise(edges)]
     return [r for r in runs if not ghost[r.start]] + [r for r in runs if ghost[r.start]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -42,17 +43,25 @@ class Columns:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MetricTable:
-    """Rows of one session: name of a metric -> its rows, of which there is at least one."""
+    """Rows of one session by the name of their metric. A long history stays in the parts that it came in until it is stitched: joining
+    it here would copy all of it once more.
+    """
 
-    columns: Mapping[str, Columns]
+    parts: Mapping[str, tuple[Columns, ...]]
+    """Name of a metric -> its rows: one part or more, none of them empty, row numbers rising from each to the next."""
 
     def __len__(self) -> int:
-        return sum(len(columns) for columns in self.columns.values())
+        return sum(len(columns) for parts in self.parts.values() for columns in parts)
+
+    @property
+    def columns(self) -> dict[str, Columns]:
+        """Name of a metric -> its rows in one piece."""
+        return {name: parts[0] if len(parts) == 1 else _concatenated(parts) for name, parts in self.parts.items()}
 
     @property
     def size_bytes(self) -> int:
         """What the arrays take in memory."""
-        return sum(array.nbytes for columns in self.columns.values() for array in columns.arrays)
+        return sum(array.nbytes for parts in self.parts.values() for columns in parts for array in columns.arrays)
 
     @classmethod
     def from_long(cls, names: Sequence[str], name: NDArray[np.int32], columns: Columns) -> MetricTable:
@@ -63,7 +72,7 @@ class MetricTable:
         ends = np.searchsorted(name, np.arange(len(names) + 1))
         return cls(
             {
-                each: _in_row_order(columns.take(slice(ends[place], ends[place + 1])))
+                each: (_in_row_order(columns.take(slice(ends[place], ends[place + 1]))),)
                 for place, each in enumerate(names)
                 if ends[place] < ends[place + 1]
             }
@@ -86,17 +95,22 @@ class MetricTable:
 
 def join_tables(tables: Sequence[MetricTable]) -> MetricTable:
     """One table of a session's segments and tail, which may overlap: each row number of a metric once, the first table's row wins."""
-    parts: dict[str, list[Columns]] = {}
+    found: dict[str, list[Columns]] = {}
     for table in tables:
-        for name, columns in table.columns.items():
-            parts.setdefault(name, []).append(columns)
-    return MetricTable({name: _joined(found) for name, found in parts.items()})
+        for name, parts in table.parts.items():
+            found.setdefault(name, []).extend(parts)
+    return MetricTable({name: _each_once(parts) for name, parts in found.items()})
 
 
-def _joined(parts: Sequence[Columns]) -> Columns:
-    if len(parts) == 1:
-        return parts[0]
-    return _in_row_order(Columns(*(np.concatenate(column) for column in zip(*(p.arrays for p in parts), strict=True))))
+def _each_once(parts: Sequence[Columns]) -> tuple[Columns, ...]:
+    """As they are where one goes on after the other, which is how a session writes them; else in one piece, without what is there twice."""
+    if all(before.row[-1] < after.row[0] for before, after in pairwise(parts)):
+        return tuple(parts)
+    return (_in_row_order(_concatenated(parts)),)
+
+
+def _concatenated(parts: Sequence[Columns]) -> Columns:
+    return Columns(*(np.concatenate(column) for column in zip(*(p.arrays for p in parts), strict=True)))
 
 
 def _epochs(values: Sequence[float]) -> NDArray[np.float32]:

@@ -1,6 +1,9 @@
 """One story out of many sessions: no row lost, none drawn twice, nothing smoothed across a rewind."""
 
-from dataclasses import replace
+from collections import Counter
+from dataclasses import fields, replace
+from itertools import pairwise
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -8,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metrics.histories import ACTIONS, History, play, value_of
 
+import batonpass.core.metrics.stitch as stitch_module
 from batonpass.core.lineage import Leg, Role, legs
 from batonpass.core.metrics.downsample import envelope
 from batonpass.core.metrics.resume_check import check_resumes
 from batonpass.core.metrics.row import Row
 from batonpass.core.metrics.smoothing import smooth, smooth_at
 from batonpass.core.metrics.stitch import Series, stitch
-from batonpass.core.metrics.table import MetricTable
+from batonpass.core.metrics.table import MetricTable, join_tables
 
 
 def story(history):
@@ -40,6 +44,31 @@ def test_what_counts_is_the_uninterrupted_run_and_no_row_is_lost(actions):
         (found[i].session, int(row)) for s in series.values() for i, row in zip(s.session, s.row, strict=True)
     )
     assert drawn == sorted((name, r.row) for name, rows in history.rows.items() for r in rows)
+
+
+@given(ACTIONS, st.randoms(use_true_random=False))
+@settings(max_examples=150, deadline=None)
+def test_a_history_in_many_parts_is_the_same_story_as_in_one(actions, rng):
+    """Segments, as they follow one another and as they overlap; both ways of ordering, by slices and by indices."""
+    history, _ = play(actions)
+    found, whole = story(history)
+    cut = {}
+    for session, rows in history.rows.items():
+        ends = sorted(rng.sample(range(len(rows) + 1), min(3, len(rows))))
+        overlap = rng.choice([0, 0, 2])
+        parts = [rows[max(0, a - overlap) : b] for a, b in pairwise([0, *ends, len(rows)])]
+        cut[session] = join_tables([MetricTable.from_rows(part) for part in parts])
+        assert {n: len(c) for n, c in cut[session].columns.items()} == dict(Counter(r.name for r in rows))
+    for few in (2000, 0):
+        with patch.object(stitch_module, "MOST_SLICES", few):
+            assert_same(stitch(found, cut), whole)
+
+
+def assert_same(some, others):
+    assert some.keys() == others.keys()
+    for name, series in some.items():
+        for field in fields(Series):
+            assert np.array_equal(getattr(series, field.name), getattr(others[name], field.name)), (name, field.name)
 
 
 @given(ACTIONS)
