@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -132,6 +133,8 @@ class Repository:
                 self._problem = Problem(error.message, error.hint)
             else:
                 changed = self._overview is None or overview.fingerprint != self._overview.fingerprint
+                for run in overview.runs:  # who sees the new story finds the curves ready
+                    self._curves.renew(run.files.folder, _version(run), partial(self._stitch, run))
                 self._overview, self._read_at, self._problem = overview, self._clock(), None
                 self._deep_at = self._clock() if deep else self._deep_at
                 self._unkept |= changed
@@ -150,10 +153,14 @@ class Repository:
         """A sealed segment, from this computer when it was read before. FormatError when its bytes are not the promised ones."""
         return self._cache.segment(segment, lambda wanted: fetch_segment(self._opened(), wanted))
 
-    def curves(self, run: RunStory) -> RunCurves:
-        """Every metric of a run, stitched; kept until one of its sessions has something new."""
-        version = (run.files.head_version, *((s.session.id, s.info.version) for s in run.files.sessions))
-        return self._curves.get(run.files.folder, version, lambda: read_curves(run, self._parsed.read))
+    def curves(self, run: RunStory, *, patience_s: float | None = None) -> RunCurves | None:
+        """Every metric of a run, stitched; kept until one of its sessions has something new. None where they are not here within
+        `patience_s`: they are then still being read, and come all the same.
+        """
+        return self._curves.get(run.files.folder, _version(run), partial(self._stitch, run), patience_s=patience_s)
+
+    def _stitch(self, run: RunStory) -> RunCurves:
+        return read_curves(run, self._parsed.read)
 
     def manifest(self, key: str, *, store_id: str | None = None) -> Manifest:
         """One checkpoint's manifest."""
@@ -272,3 +279,8 @@ class Repository:
         if self._store is None:
             self._store = guarded(self._open_it())
         return self._store
+
+
+def _version(run: RunStory) -> tuple[str | None, ...]:
+    """Another one whenever the curves of a run may be others."""
+    return (run.files.head_version, *(part for s in run.files.sessions for part in (s.session.id, s.info.version)))

@@ -30,12 +30,17 @@ from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.wording import count
 
 TABLE_ROWS = 5000
+PATIENCE_S = 2.0
+"""How long the page waits for curves that it has to have read; then it stands without them."""
 
 
 @st.fragment
 def show_curves(page: Page, run: RunStory) -> None:
     """Everything logged, as one line per metric over all sessions that count. A fragment: a control redraws the curves, not the page."""
     track = _track(page, run)
+    if track is None:
+        _wait_for_curves(page, run)
+        return
     if not track.curves.series:
         st.markdown("No metric has been logged yet: `run.log(loss=loss)` in the loop fills this place within a minute.")
         say_broken(track.curves.broken)
@@ -83,14 +88,34 @@ def show_curves(page: Page, run: RunStory) -> None:
         say_broken(each.curves.broken)
 
 
-def _track(page: Page, run: RunStory, name: str | None = None) -> Track:
+def _track(page: Page, run: RunStory, name: str | None = None) -> Track | None:
+    """None while its segments are still being read."""
     sessions = {s.session.id: s.session for s in run.files.sessions}
-    return Track(name or plain(run.name, limit=40) or "(no name)", page.repository.curves(run), sessions)
+    curves = page.repository.curves(run, patience_s=PATIENCE_S)
+    return Track(name or plain(run.name, limit=40) or "(no name)", curves, sessions) if curves is not None else None
+
+
+@st.fragment(run_every=1)
+def _wait_for_curves(page: Page, run: RunStory) -> None:
+    if page.repository.curves(run, patience_s=0) is not None:
+        st.rerun()
+    st.markdown(
+        ":material/hourglass_top: The metrics of this run are being brought here. The curves come by themselves."
+    )
+    st.caption("Only the first time: what is sealed stays on this computer.")
 
 
 def _beside(page: Page, chosen: Sequence[str], labels: Mapping[str, str]) -> list[Track]:
-    runs = [(page.overview.run(run_id), labels[run_id]) for run_id in chosen]
-    return [_track(page, run, name) for run, name in runs if run is not None]
+    """Those whose metrics are here; the others are waited for beside the chart."""
+    found = []
+    for run_id in chosen:
+        run = page.overview.run(run_id)
+        track = _track(page, run, labels[run_id]) if run is not None else None
+        if track is not None:
+            found.append(track)
+        elif run is not None:
+            _wait_for_curves(page, run)
+    return found
 
 
 def _names(tracks: Sequence[Track]) -> list[str]:

@@ -1,5 +1,6 @@
 """What is drawn of a run: every extreme at every zoom, every row once, and only what is new parsed again."""
 
+import threading
 from dataclasses import replace
 from datetime import UTC
 
@@ -252,14 +253,46 @@ def test_curves_are_kept_by_version_within_their_budget_and_the_newest_always():
     assert ask(tiny, "a") is ask(tiny, "a")
 
 
-def test_an_older_version_is_let_go_of_before_the_next_is_made():
-    kept = KeptCurves()
-    held = []
+def test_an_older_version_of_a_long_run_is_let_go_of_before_the_next_is_made():
+    def versions(kept):
+        held = []
+
+        def make():
+            held.append(kept.size_bytes)
+            return RunCurves((), {"loss": curve([(1, 1.0, 0)])}, {})
+
+        kept.get("a", 1, make)
+        kept.get("a", 2, make)
+        kept.renew("a", 3, make)
+        kept.renew("b", 1, make)
+        return [size > 0 for size in held]
+
+    assert versions(KeptCurves(twice_bytes=0)) == [False, False], "a long run, never held twice"
+    assert versions(KeptCurves()) == [False, True, True]
+
+
+def test_who_has_no_patience_gets_the_curves_later_and_they_are_made_once():
+    kept, may, made = KeptCurves(), threading.Event(), []
 
     def make():
-        held.append(kept.size_bytes)
+        may.wait(30)
+        made.append(1)
         return RunCurves((), {"loss": curve([(1, 1.0, 0)])}, {})
 
-    kept.get("a", 1, make)
-    kept.get("a", 2, make)
-    assert held == [0, 0]
+    assert kept.get("a", 1, make, patience_s=0) is None
+    assert kept.get("a", 1, make, patience_s=0.01) is None
+    may.set()
+    assert kept.get("a", 1, make) is kept.get("a", 1, make)
+    assert made == [1]
+
+
+def test_what_went_wrong_in_making_curves_is_told_to_who_asked_and_tried_again():
+    kept = KeptCurves()
+
+    def fail():
+        raise RuntimeError("boom")
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="boom"):
+            kept.get("a", 1, fail)
+    assert kept.get("a", 1, lambda: RunCurves((), {}, {})) is not None
