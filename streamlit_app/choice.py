@@ -46,6 +46,11 @@ def current_choice() -> Choice:
     return Choice(named or load_preferences().store, fixed=named is not None)
 
 
+def address_of(run_id: str) -> dict[str, str]:
+    """The query of a page's address that leads to a run, in the sample too: what the next page had to add would be one more step back."""
+    return {"run": run_id, **({"look": _SAMPLE} if current_choice().simulated else {})}
+
+
 def look_at_sample() -> None:
     """Show the simulated sample in this tab."""
     st.session_state["look"] = _SAMPLE

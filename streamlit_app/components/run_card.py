@@ -6,6 +6,7 @@ import streamlit as st
 
 from batonpass.core.progress import Moving, read_moving
 from batonpass.streamlit_app.access import is_read_only
+from batonpass.streamlit_app.choice import address_of
 from batonpass.streamlit_app.alerts import Alert, AlertKind
 from batonpass.streamlit_app.components.alert_lines import show_alerts
 from batonpass.streamlit_app.components.deadline import show_deadline
@@ -117,7 +118,7 @@ def _since(run: RunStory, standing: RunStanding, visit: Visit | None) -> str:
 
 def _links(page: Page, run: RunStory, standing: RunStanding) -> None:
     """The next move stands out only where somebody has to make it: a live run goes on by itself."""
-    query = {"run": run.files.info.run_id}
+    query = address_of(run.files.info.run_id)
     with st.container(horizontal=True, gap="small"):
         if standing.wants_you and st.button(
             "Resume", key=f"resume-{run.files.info.run_id}", icon=":material/play_circle:", type="primary"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from batonpass.streamlit_app.access import is_read_only
+from batonpass.streamlit_app.choice import address_of
 from batonpass.streamlit_app.components.checkpoints_table import show_checkpoints
 from batonpass.streamlit_app.components.config_table import show_config
 from batonpass.streamlit_app.components.curves_panel import show_curves
@@ -57,7 +58,7 @@ def _head(page: Page, run: RunStory, standing: RunStanding) -> None:
         for tag in run.files.annotations.tags[:6]:
             st.badge(escaped(tag, limit=30), icon=":material/sell:", color="gray")
         if standing.wants_you and st.button("Resume", icon=":material/play_circle:", type="primary", key="to-resume"):
-            st.switch_page("views/resume.py", query_params={"run": run.files.info.run_id})
+            st.switch_page("views/resume.py", query_params=address_of(run.files.info.run_id))
     goal = run.goal_steps
     newest = standing.newest
     with st.grid(4, min_column_width=150):
