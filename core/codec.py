@@ -40,7 +40,7 @@ def _read_number_or_word(value: Any, _: Any) -> float | str:
     return value if isinstance(value, str) else float(value)
 
 
-_ROW_TYPES: tuple[set[type], ...] = ({int}, {int}, {int, float}, {int, float}, {int}, {int, float, str})
+_ROW_TYPES: tuple[set[type], ...] = ({int}, {int}, {float}, {float}, {int}, {float, str})
 
 
 def _read_tail(value: Any, kind: type[MetricTail]) -> MetricTail:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from batonpass.core.lineage import Lineage, Link
 from batonpass.core.model import Head
+from batonpass.core.states import said_its_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,14 @@ class Loss:
     last: str | None = None
     """The session whose steps run again up to its last one; None when nothing that can be read runs again."""
     unread: tuple[str, ...] = ()
-    """Sessions that came later and whose files could not be read: nobody knows how far they came, so `steps` is only a lower bound."""
+    """Sessions that came later and whose files could not be read: nobody knows how far they came."""
+    cut_off: bool = False
+    """The last session did not say itself how it ended: what it trained after its last words is not known."""
+
+    @property
+    def is_least(self) -> bool:
+        """`steps` and `seconds` are lower bounds."""
+        return self.cut_off or bool(self.unread)
 
 
 def loss_behind(
@@ -38,7 +46,7 @@ def loss_behind(
         way[-1], reached, len(way), trained_s
     )
     last = way[reached].session
-    return Loss(last.step - step, seconds, last.id, unread)
+    return Loss(last.step - step, seconds, last.id, unread, cut_off=not said_its_end(last))
 
 
 def _way_to(lineage: Lineage, session: str) -> tuple[Link, ...]:

@@ -114,6 +114,13 @@ def run_state(
     return session_state(session, ages_s.get(session.id), offline=offline, mount=mount, arrived=arrived)
 
 
+def said_its_end(session: Session) -> bool:
+    """Whether its own process wrote its last words, so that its last step is known; not a machine that vanished, nor what the next
+    process on that machine wrote for one that was gone.
+    """
+    return session.end is not None and session.end.kind is not EndKind.RESTARTED and session.end.detail != PARTED_DETAIL
+
+
 def is_proven(session: Session, *, arrived: Collection[str] = ()) -> bool:
     """Whether the session's last step stands in a checkpoint whose every byte is proven."""
     good = [c for c in session.checkpoints if c.key not in session.quarantined]
@@ -138,4 +145,4 @@ def _by_age(session: Session, age_s: float, *, mount: bool) -> State:
         return State(Word.PROCESS_GONE, "The machine still answers, but the training process is gone.", age_s=age_s)
     if age_s >= quiet_s:
         return State(Word.QUIET, "A heartbeat is late; that can be the network.", age_s=age_s)
-    return State(Word.LIVE, "The training process lives.", age_s=age_s)
+    return State(Word.LIVE, "The training process lived at its last sign of life.", age_s=age_s)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from batonpass.core.lineage import Candidate, resume_candidates, trace, work_at_risk
 from batonpass.core.model import Session
-from batonpass.core.states import State, Word, run_state
+from batonpass.core.states import State, Word, run_state, said_its_end
 from batonpass.streamlit_app.overview import RunStory
 
 _LIVE = (Word.LIVE, Word.QUIET)
@@ -24,7 +24,10 @@ class RunStanding:
     candidates: tuple[Candidate, ...]
     gaps: tuple[str, ...]
     risk_steps: int
+    """Steps behind the newest durable checkpoint that the session has told of. Of one that trains, or vanished, there are more: `since_s`."""
     risk_s: float
+    since_s: float | None
+    """Seconds since its last sign of life; None of a session that said itself how it ended: there, nothing came after."""
     step: int
     """The last finished step of that session."""
     top_step: int
@@ -39,6 +42,11 @@ class RunStanding:
     def is_live(self) -> bool:
         """A training process seems to live (a few missed beats included)."""
         return self.state.word in _LIVE
+
+    @property
+    def is_quiet(self) -> bool:
+        """Some beats are missing: the network, or a machine that is gone."""
+        return self.state.word is Word.QUIET
 
     @property
     def is_finished(self) -> bool:
@@ -71,6 +79,7 @@ def read_standing(run: RunStory, now: datetime, *, mount: bool = False) -> RunSt
         session=session,
         candidates=tuple(resume_candidates(files.head, sessions, deleted=files.deleted, arrived=files.arrived)),
         gaps=lineage.gaps,
+        since_s=None if session is None or said_its_end(session) else max(0.0, ages[session.id]),
         risk_steps=risk.steps if risk else 0,
         risk_s=risk.seconds if risk else 0.0,
         step=session.step if session else 0,

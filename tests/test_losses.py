@@ -1,10 +1,17 @@
 """What continuing from a checkpoint costs is reckoned along the lineage, and never called nothing where nobody knows."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
 from test_lineage import session
 
 from batonpass.core.lineage import trace
 from batonpass.core.losses import Loss, loss_behind
-from batonpass.core.model import Head
+from batonpass.core.model import End, EndKind, Head
+from batonpass.core.states import PARTED_DETAIL
+
+AT = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def loss(known, order, *, at, step):
@@ -17,17 +24,17 @@ def test_nothing_is_lost_at_the_last_step_of_the_last_session():
 
 
 def test_steps_behind_the_last_checkpoint_run_again():
-    assert loss([session("a", 1, [10], step=14)], "a", at="a", step=10) == Loss(4, 2.0, "a")
+    assert loss([session("a", 1, [10], step=14)], "a", at="a", step=10) == Loss(4, 2.0, "a", cut_off=True)
 
 
 def test_a_newer_session_counts_although_an_older_one_restores_at_its_last_step():
     known = [session("a", 1, [10, 20]), session("b", 2, [30], after=("a", 20))]
-    assert loss(known, "ab", at="a", step=20) == Loss(10, 15.0, "b")
+    assert loss(known, "ab", at="a", step=20) == Loss(10, 15.0, "b", cut_off=True)
 
 
 def test_a_newer_session_that_trained_nothing_hides_no_loss():
     known = [session("a", 1, [20], step=25), session("b", 2, after=("a", 20), step=20)]
-    assert loss(known, "ab", at="a", step=20) == Loss(5, 2.5, "a")
+    assert loss(known, "ab", at="a", step=20) == Loss(5, 2.5, "a", cut_off=True)
 
 
 def test_what_a_deliberate_rewind_left_behind_is_not_lost_again():
@@ -37,8 +44,25 @@ def test_what_a_deliberate_rewind_left_behind_is_not_lost_again():
 
 def test_a_later_session_that_cannot_be_read_is_named():
     assert loss([session("a", 1, [10])], "ab", at="a", step=10) == Loss(unread=("b",))
-    assert loss([session("a", 1, [10], step=14)], "ab", at="a", step=10) == Loss(4, 2.0, "a", ("b",))
+    assert loss([session("a", 1, [10], step=14)], "ab", at="a", step=10) == Loss(4, 2.0, "a", ("b",), cut_off=True)
 
 
 def test_an_earlier_session_that_cannot_be_read_hides_nothing():
     assert loss([session("b", 2, [20], after=("a", 10))], "ab", at="b", step=20) == Loss()
+
+
+@pytest.mark.parametrize(
+    ("end", "least"),
+    [
+        (None, True),
+        (End(EndKind.RESTARTED, AT), True),
+        (End(EndKind.CLOSED, AT, PARTED_DETAIL), True),
+        (End(EndKind.STOPPED, AT), False),
+        (End(EndKind.FAILED, AT, "boom"), False),
+        (End(EndKind.CLOSED, AT), False),
+    ],
+)
+def test_only_a_session_that_wrote_its_own_end_is_known_to_its_last_step(end, least):
+    found = loss([replace(session("a", 1, [10], step=14), end=end)], "a", at="a", step=10)
+    assert found.steps == 4
+    assert found.is_least is least

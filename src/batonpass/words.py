@@ -34,7 +34,7 @@ def confirmation(record: ResumeRecord, *, seen: bool) -> str:
 def _lost(record: ResumeRecord, loss: Loss) -> str:
     """Never "nothing lost" while a later session is unread: nobody knows that."""
     if loss.steps:
-        least = "at least " if loss.unread else ""
+        least = "at least " if loss.is_least else ""
         return f"{least}{loss.steps:,} steps ({duration(loss.seconds)}) run again: {record.reason}"
     return "what a later session did is not known" if loss.unread else "nothing lost"
 

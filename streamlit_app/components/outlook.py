@@ -23,7 +23,8 @@ def show_outlook(page: Page, run: RunStory, standing: RunStanding) -> None:
 
 def rate_words(standing: RunStanding) -> list[str]:
     """How fast the live session trains, and when it would be through at that pace."""
-    pace = session_speed(standing.session) if standing.is_live and standing.session is not None else None
+    beats = standing.is_live and not standing.is_quiet
+    pace = session_speed(standing.session) if beats and standing.session is not None else None
     return [f":material/speed: {pace:.3g} steps/s this session"] if pace else []
 
 

@@ -6,8 +6,8 @@ import streamlit as st
 
 from batonpass.core.progress import Moving, read_moving
 from batonpass.streamlit_app.access import is_read_only
-from batonpass.streamlit_app.choice import address_of
 from batonpass.streamlit_app.alerts import Alert, AlertKind
+from batonpass.streamlit_app.choice import address_of
 from batonpass.streamlit_app.components.alert_lines import show_alerts
 from batonpass.streamlit_app.components.deadline import show_deadline
 from batonpass.streamlit_app.components.gpus import gpu_name, place
@@ -60,13 +60,7 @@ def _facts(page: Page, run: RunStory, standing: RunStanding) -> list[str]:
         age = ago((page.as_of - newest.listing.published_at).total_seconds())
         word = "Durable" if newest.proven else "Handed over, not proven,"
         lines.append(f":material/verified_user: {word} at step **{count(newest.step)}**, {age}")
-    if standing.risk_steps or standing.risk_s >= 1:
-        how = "At risk" if standing.is_live else "Not saved"
-        lines.append(
-            f":material/hourglass_bottom: {how}: {plural(standing.risk_steps, 'step')}, {duration(standing.risk_s)} of training"
-        )
-    elif newest is not None:
-        lines.append(":material/done_all: Nothing at risk")
+    lines += _risk(standing)
     if (
         standing.is_live
         and standing.session is not None
@@ -81,6 +75,18 @@ def _facts(page: Page, run: RunStory, standing: RunStanding) -> list[str]:
     aside = f", {plural(branches, 'branch', 'branches')} beside it" if branches else ""
     lines.append(f":material/route: {plural(len(sessions) - branches, 'session')}{aside}")
     return lines
+
+
+def _risk(standing: RunStanding) -> list[str]:
+    """What is not durable. A machine tells of itself once in a while: what it trained after that is at risk too, and nobody knows how much."""
+    told = "" if standing.since_s is None else f" at its last sign of life, {ago(standing.since_s)}"
+    if standing.risk_steps or standing.risk_s >= 1:
+        how = "At risk" if standing.is_live else "Not saved" if standing.since_s is None else "Not saved, at least"
+        work = f"{plural(standing.risk_steps, 'step')}, {duration(standing.risk_s)} of training"
+        return [f":material/hourglass_bottom: {how}: {work}{told}"]
+    if standing.newest is None:
+        return []
+    return [f":material/done_all: Nothing at risk{told}"]
 
 
 def _sending(moving: Moving) -> str:
@@ -120,8 +126,12 @@ def _links(page: Page, run: RunStory, standing: RunStanding) -> None:
     """The next move stands out only where somebody has to make it: a live run goes on by itself."""
     query = address_of(run.files.info.run_id)
     with st.container(horizontal=True, gap="small"):
-        if standing.wants_you and st.button(
-            "Resume", key=f"resume-{run.files.info.run_id}", icon=":material/play_circle:", type="primary"
+        if (standing.wants_you or standing.is_quiet) and st.button(
+            "Resume",
+            key=f"resume-{run.files.info.run_id}",
+            icon=":material/play_circle:",
+            type="primary" if standing.wants_you else "secondary",
+            help="Only if you know that the machine is gone." if standing.is_quiet else None,
         ):
             st.session_state["run"] = run.files.info.run_id
             st.switch_page("views/resume.py", query_params=query)

@@ -73,12 +73,14 @@ def _say_age(page: Page) -> None:
 
 def _greet(shown: list[Stood], found: dict[str, tuple[Alert, ...]], *, archived: int) -> None:
     """The pet and one sentence over all runs."""
-    live = [s for _, s in shown if s.is_live]
+    live = [s for _, s in shown if s.is_live and not s.is_quiet]
+    quiet = [s for _, s in shown if s.is_quiet]
     needing = [s for _, s in shown if s.wants_you]
     finished = [s for _, s in shown if s.is_finished]
     matters = sum(len(each) for each in found.values())
     parts = [
-        f"**{plural(len(live), 'run')} live**" if live else "Nothing is live",
+        f"**{plural(len(live), 'run')} live**" if live else "" if quiet else "Nothing is live",
+        f"**{plural(len(quiet), 'run')} quiet**" if quiet else "",
         f"{plural(len(needing), 'run')} waiting to go on" if needing else "",
         f"{plural(len(finished), 'run')} finished" if finished else "",
         f":material/notification_important: {plural(matters, 'alert')}" if matters else "",

@@ -79,7 +79,7 @@ def _head(page: Page, run: RunStory, standing: RunStanding) -> None:
         st.metric(
             "Work at risk" if standing.is_live else "Not saved",
             plural(standing.risk_steps, "step"),
-            delta=duration(standing.risk_s),
+            delta=duration(standing.risk_s) + ("" if standing.since_s is None else f", told {ago(standing.since_s)}"),
             delta_color="off",
             delta_arrow="off",
         )

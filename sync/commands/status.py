@@ -13,7 +13,7 @@ from batonpass.core.lineage import Candidate, resume_candidates, work_at_risk
 from batonpass.core.model import Session
 from batonpass.core.owners import bytes_by_owner
 from batonpass.core.resumption import resume_words
-from batonpass.core.states import State, run_state, session_state
+from batonpass.core.states import State, run_state, said_its_end, session_state
 from batonpass.core.storage import Store
 from batonpass.sync.commands.opening import add_json, add_run, open_run
 from batonpass.sync.commands.printing import ago, show, show_json, show_table
@@ -67,7 +67,8 @@ def _show(
         )
     if holder is not None:
         risk = work_at_risk(holder.session, arrived=files.arrived)
-        show(f"  at risk: {risk.steps:,} steps, {duration(risk.seconds)} of training")
+        told = "" if said_its_end(holder.session) else f", as it told {duration(ages[holder.session.id])} ago"
+        show(f"  at risk: {risk.steps:,} steps, {duration(risk.seconds)} of training{told}")
     if files.sessions:
         show()
         rows = [["session", "account", "where", "state", "step", "heard from", ""]]

@@ -78,7 +78,7 @@ def test_a_speed_stands_with_n_and_a_spread_only_where_there_is_one() -> None:
     assert one["Against the slowest"] == ""
     assert many["n"] == "3"
     assert many["Against the slowest"] == "3.00 x (2.00 to 4.00)"
-    assert many["1,000 steps take"] == "5 min"
+    assert many["1,000 steps take"] == "5 min 33 s"
 
 
 def test_every_session_is_a_mark_and_every_card_has_its_median() -> None:

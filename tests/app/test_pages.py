@@ -104,7 +104,7 @@ def test_the_morning_page_tells_what_a_live_session_is_sending(app: AppMaker, st
         edit(path, sync={"sending": {**sending, "bytes_per_s": 1 << 15}})
     said = words(app(store))
     assert said.count("as of its last sign of life") == 1
-    assert "MB, 32\\.8 KB/s, 1 min left" in said
+    assert "MB, 32\\.8 KB/s, 1 min 4 s left" in said
     assert "a\\*b\\*" in said
 
 
