@@ -34,22 +34,34 @@ def show_checkpoint_care(page: Page, run: RunStory, found: Sequence[tuple[Sessio
         return
     session, listing = by_key[chosen]
     task = (page.repository.url, run.files.folder, chosen)
+    if is_read_only():
+        st.caption(
+            "This app only looks: checkpoints are checked on your own computer, there or with `batonpass verify`."
+        )
+    else:
+        _show_buttons(page, run, listing, task)
+    show_errand(task)
+    show_checkpoint_files(page, run, Candidate(session.id, listing, _is_proven(run, listing)))
+
+
+def _show_buttons(page: Page, run: RunStory, listing: CheckpointListing, task: tuple[str, str, str]) -> None:
+    """What can be asked for. The work is the host's, so none of it is offered where visitors only look."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Check",
             icon=":material/fact_check:",
             on_click=_start,
-            args=(task, _check(page, run, chosen, read=False)),
+            args=(task, _check(page, run, listing.key, read=False)),
             help="Asks the store for the size and checksum of every file. Reads no content.",
         )
         st.button(
             "Check every byte",
             icon=":material/manage_search:",
             on_click=_start,
-            args=(task, _check(page, run, chosen, read=True)),
+            args=(task, _check(page, run, listing.key, read=True)),
             help=f"Reads {size(listing.size_bytes)} back in the background and compares each file with its sha256.",
         )
-        if page.mount and not is_read_only() and not _is_proven(run, listing):
+        if page.mount and not _is_proven(run, listing):
             st.button(
                 "Prove arrival",
                 icon=":material/receipt_long:",
@@ -57,8 +69,6 @@ def show_checkpoint_care(page: Page, run: RunStory, found: Sequence[tuple[Sessio
                 args=(task, _prove(page, run)),
                 help="Reads what was handed over to the Drive and leaves a receipt. Not on the computer that wrote it.",
             )
-    show_errand(task)
-    show_checkpoint_files(page, run, Candidate(session.id, listing, _is_proven(run, listing)))
 
 
 def _check(page: Page, run: RunStory, key: str, *, read: bool) -> Work:
