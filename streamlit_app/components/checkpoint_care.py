@@ -12,8 +12,10 @@ from batonpass.core.settings import read_settings
 from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.components.checkpoint_files import show_checkpoint_files
 from batonpass.streamlit_app.components.errand_line import all_errands, show_errand
+from batonpass.streamlit_app.components.other_step import choose_other_step
 from batonpass.streamlit_app.components.page import Page
-from batonpass.streamlit_app.components.text import plain
+from batonpass.streamlit_app.components.shortlist import shortlist
+from batonpass.streamlit_app.components.text import escaped, plain
 from batonpass.streamlit_app.custody import check_checkpoint, prove_everything
 from batonpass.streamlit_app.errands import Errand, Work
 from batonpass.streamlit_app.overview import RunStory
@@ -23,13 +25,21 @@ from batonpass.streamlit_app.wording import count, size
 def show_checkpoint_care(page: Page, run: RunStory, found: Sequence[tuple[Session, CheckpointListing]]) -> None:
     """A place to choose one, and what can be done with it. `found` newest first, not empty."""
     by_key = {listing.key: (session, listing) for session, listing in found}
-    chosen = st.selectbox(
-        "One checkpoint",
-        list(by_key),
-        format_func=lambda key: _label(by_key[key][1]) if key in by_key else plain(key),
-        key=f"checkpoint-{run.files.info.run_id}",
-        width=360,
-    )
+    listings = [listing for _, listing in found]
+    offered = shortlist(listings)
+    run_id = run.files.info.run_id
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "One checkpoint",
+            list(offered),
+            format_func=lambda key: _label(by_key[key][1], offered.get(key, "")) if key in by_key else plain(key),
+            key=f"checkpoint-{run_id}",
+            width=360,
+        )
+        other = choose_other_step(listings, len(offered), key=f"other-step-{run_id}")
+    if other is not None:
+        chosen = other.key
+        st.caption(f"Chosen by its step: {escaped(_label(other))}")
     if chosen not in by_key:
         return
     session, listing = by_key[chosen]
@@ -93,5 +103,6 @@ def _is_proven(run: RunStory, listing: CheckpointListing) -> bool:
     return listing.proven or listing.key in run.files.arrived
 
 
-def _label(listing: CheckpointListing) -> str:
-    return f"step {count(listing.step)} · {size(listing.size_bytes)} · {plain(listing.key.rsplit('/', 1)[-1].removesuffix('.json'), limit=60)}"
+def _label(listing: CheckpointListing, best: str = "") -> str:
+    name = plain(listing.key.rsplit("/", 1)[-1].removesuffix(".json"), limit=60)
+    return f"step {count(listing.step)} · {size(listing.size_bytes)} · {name}{f' · best {plain(best, limit=60)}' if best else ''}"
