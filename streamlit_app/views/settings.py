@@ -151,7 +151,8 @@ def _pet() -> None:
         for pose in Mood:
             show_pet(pose, words=f"{pose.value}, as an example")
     st.caption(
-        "Beside the title of every page. Sleeps while quiet, runs while something trains, sits on the checkpoint while no work is at risk. "
+        "Beside the title of every page. Sleeps while quiet, runs while something trains, sits on the checkpoint when a new one has just become "
+        "durable and while no work is at risk. "
         "Holds still if your system asks for less motion."
     )
 
