@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,12 @@ in_browser = [
 
 @contextmanager
 def serve(
-    home: Path, *, store: str | None = None, extra: Mapping[str, str] | None = None, patience_s: float = 60
+    home: Path,
+    *,
+    store: str | None = None,
+    extra: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
+    patience_s: float = 60,
 ) -> Iterator[str]:
     """`streamlit run` on a free port of this computer; yields the address. Its home is `home` (secrets stand in its `.streamlit`),
     its store from the environment, which `extra` adds to.
@@ -72,6 +77,7 @@ def serve(
         environment["BATONPASS_STORE"] = store
     environment |= extra or {}
     command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.headless=true", f"--server.port={port}"]
+    command += options
     with (home / "server.log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, cwd=home, stdout=log, stderr=log)
         try:
