@@ -7,13 +7,14 @@ and BATONPASS_READ_ONLY takes every writing away.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from batonpass.core.errors import StoreError
 from batonpass.core.storage import ObjectInfo, Store
+from batonpass.streamlit_app.sign_in_parts import sign_in_faults
 
 READ_ONLY, NO_DOWNLOADS, ALLOWED_EMAILS = "BATONPASS_READ_ONLY", "BATONPASS_NO_DOWNLOADS", "BATONPASS_ALLOWED_EMAILS"
 _NO = ("", "0", "false", "no", "off")
@@ -27,6 +28,7 @@ class Entry(StrEnum):
     NOT_LISTED = "not on the list"
     NO_LIST = "a sign-in without a list"
     NO_SIGN_IN = "a list without a sign-in"
+    UNFINISHED = "a sign-in that lacks a part"
 
 
 class ReadOnlyError(StoreError):
@@ -39,10 +41,12 @@ class ReadOnlyError(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may come in. `emails` are in lower case."""
+    """Who may come in. `emails` are in lower case; `faults` say in words what the sign-in lacks."""
 
     has_login: bool = False
+    has_list: bool = False
     emails: frozenset[str] = frozenset()
+    faults: tuple[str, ...] = ()
 
     def entry(self, user: Mapping[str, Any]) -> Entry:
         """What `user` (the claims of `st.user`) finds. Closed wherever a part of the set-up is missing.
@@ -50,7 +54,9 @@ class Access:
         An address that its provider calls unverified is nobody's: anybody could have typed it.
         """
         if not self.has_login:
-            return Entry.NO_SIGN_IN if self.emails else Entry.OPEN
+            return Entry.NO_SIGN_IN if self.has_list else Entry.OPEN
+        if self.faults:
+            return Entry.UNFINISHED
         if not self.emails:
             return Entry.NO_LIST
         if user.get("is_logged_in") is not True:
@@ -62,15 +68,21 @@ class Access:
 
 
 def read_access(secrets: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Access:
-    """What is set. The list is BATONPASS_ALLOWED_EMAILS (separated by commas) and `allowed_emails` under `[batonpass]`."""
+    """What is set. The list is BATONPASS_ALLOWED_EMAILS (separated by commas) and `allowed_emails` under `[batonpass]`.
+
+    A section or a list that is there and empty is somebody's wish for a closed door, not for an open one.
+    """
     env = os.environ if environment is None else environment
     section = secrets.get("batonpass")
-    listed = section.get("allowed_emails", ()) if isinstance(section, Mapping) else ()
-    typed = [listed] if isinstance(listed, str) else [str(each) for each in listed]
-    names = (name.strip().lower() for text in [*typed, env.get(ALLOWED_EMAILS, "")] for name in text.split(","))
+    listed = section.get("allowed_emails") if isinstance(section, Mapping) else None
+    typed = [listed] if isinstance(listed, str) else map(str, listed if isinstance(listed, Sequence) else ())
+    named = env.get(ALLOWED_EMAILS, "")
+    names = (name.strip().lower() for text in [*typed, named] for name in text.split(","))
     return Access(
-        has_login=bool(secrets.get("auth")),
+        has_login="auth" in secrets,
+        has_list="batonpass" in secrets or bool(named.strip()),
         emails=frozenset(name for name in names if name),
+        faults=sign_in_faults(secrets["auth"]) if "auth" in secrets else (),
     )
 
 

@@ -8,7 +8,9 @@ import streamlit as st
 
 BATON = Path(__file__).parent / "assets" / "baton.svg"
 # An icon by name would be asked of Google's servers by the browser; nothing of this app comes from anywhere else.
-st.set_page_config(page_title="Batonpass", page_icon=BATON, layout="wide")
+# With an entry of ours Streamlit shows its menu, which has light and dark in it; without one it hides it.
+ABOUT = "Batonpass lets a training run outlive the notebooks it runs on."
+st.set_page_config(page_title="Batonpass", page_icon=BATON, layout="wide", menu_items={"About": ABOUT})
 
 try:
     from batonpass.streamlit_app.components.door import pass_door

@@ -17,6 +17,8 @@ from batonpass.streamlit_app.access import is_read_only
 
 NEW_VISIT_AFTER = timedelta(minutes=30)
 """Looking again within this time is the same visit."""
+SYSTEM = "system"
+THEMES = (SYSTEM, "light", "dark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Preferences:
     """By store URL."""
     receipts: bool = False
     """Read the newest checkpoints of a mounted Drive in the background and leave receipts: it downloads them."""
+    theme: str = SYSTEM
+    """One of `THEMES`; `batonpass app` reads it when it starts."""
     copied_cell: bool = False
     """The first-run cell was shown with a store of the user's own: one tick of the checklist."""
 

@@ -29,6 +29,8 @@ def show_checkpoint_files(page: Page, run: RunStory, candidate: Candidate) -> No
         except BatonpassError as error:
             st.warning(f"The list of its files cannot be read: {escaped(error.message, limit=300)}")
             return
+        if not may_download():
+            st.caption(":material/lock: Taking checkpoints home is switched off here.")
         for entry in manifest.files:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.download_button(

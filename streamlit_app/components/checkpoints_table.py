@@ -50,7 +50,7 @@ def show_checkpoints(page: Page, run: RunStory, standing: RunStanding) -> None:
     if len(found) > MOST_CHECKPOINTS:
         st.caption(f"The newest {count(MOST_CHECKPOINTS)} of {count(len(found))} checkpoints.")
     st.dataframe(rows, hide_index=True, alt=f"{len(rows)} checkpoints of {plain(run.name, limit=60)}, newest first")
-    show_checkpoint_care(page, run, found[:MOST_CHECKPOINTS])
+    show_checkpoint_care(page, run, found)
     st.caption(
         "Durable: the store's own answer, or another reader's receipt, equals the manifest, byte for byte. Handed over: written to a mounted Drive, "
         "arrival not proven; another computer than the writer's proves it, here or with `batonpass verify RUN --receipt`."

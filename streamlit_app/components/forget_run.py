@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from batonpass.core.settings import read_settings
+from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.choice import current_choice
 from batonpass.streamlit_app.components.errand_line import all_errands, show_errand
 from batonpass.streamlit_app.components.page import Page
@@ -17,7 +18,10 @@ from batonpass.streamlit_app.wording import plural, size
 
 
 def show_forget(page: Page, run: RunStory, standing: RunStanding) -> None:
-    """What would go, a place to type the name, and the button."""
+    """What would go, a place to type the name, and the button; where visitors only look, a reason why there is none."""
+    if is_read_only():
+        st.caption("This app only looks: a run is forgotten on your own computer.")
+        return
     listed = [c for s in run.files.sessions for c in s.session.checkpoints]
     st.markdown(
         f"Deletes **{escaped(run.name, limit=80)}** from the store for good: {plural(len(listed), 'checkpoint')} "

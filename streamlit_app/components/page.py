@@ -11,7 +11,7 @@ import streamlit as st
 
 from batonpass.core.errors import BatonpassError
 from batonpass.streamlit_app.choice import current_choice, repository_of
-from batonpass.streamlit_app.components.pet import pose_of, show_pet
+from batonpass.streamlit_app.components.pet import pose_now, show_pet
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.overview import Overview
 from batonpass.streamlit_app.repository import Repository
@@ -68,7 +68,7 @@ def open_page(title: str) -> Page | None:
             if known is not None or view.problem is not None:
                 _pulse(repository, known, has_problem=view.problem is not None)
             if view.overview is not None and title != MORNING:
-                _show_small_pet(view.overview, mount=not repository.proves_arrival)
+                _show_small_pet(repository, view.overview)
     if repository is None:
         if title != MORNING:
             _say_no_store()
@@ -91,9 +91,11 @@ def open_page(title: str) -> Page | None:
     return Page(repository, view.overview, view.age_s, reader_zone())
 
 
-def _show_small_pet(overview: Overview, *, mount: bool) -> None:
+def _show_small_pet(repository: Repository, overview: Overview) -> None:
+    mount = not repository.proves_arrival
     runs = (r for r in overview.runs if not r.files.annotations.archived)
-    show_pet(pose_of(read_standing(run, overview.read_at, mount=mount) for run in runs), width=56)
+    standings = {r.files.info.run_id: read_standing(r, overview.read_at, mount=mount) for r in runs}
+    show_pet(pose_now(repository.url, overview.fingerprint, standings), width=56)
 
 
 def _say_no_store() -> None:

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Mapping
 
 import streamlit as st
 
 from batonpass.streamlit_app.components.pet_drawing import Mood, draw
+from batonpass.streamlit_app.pet_watch import look, sits
 from batonpass.streamlit_app.preferences import load_preferences
 from batonpass.streamlit_app.standing import RunStanding
 
 NO_PET = "none"
-NEARLY_S = 60.0
-"""With less training than this at risk, it is as good as durable."""
+_WATCH = "pet-watch"
 _WORDS = {
     Mood.SLEEPING: "sleeps: no run is live",
     Mood.RUNNING: "runs with the baton: a run is live",
-    Mood.SITTING: "sits on the checkpoint: the work of every live run is durable",
+    Mood.SITTING: "sits on the checkpoint: a new one has just become durable, or no work is at risk",
 }
 
 
 def mood(*, live: bool, durable: bool) -> Mood:
-    """Sleeps while all is quiet, runs while something trains, sits once what is trained is (nearly all) durable or proven."""
+    """Sleeps while all is quiet, runs while something trains, sits on what is durable."""
     if live:
         return Mood.SITTING if durable else Mood.RUNNING
     return Mood.SITTING if durable else Mood.SLEEPING
 
 
-def pose_of(standings: Iterable[RunStanding]) -> Mood:
-    """The pose that these runs call for: it sits only while next to nothing is at risk."""
-    every = list(standings)
-    live = [s for s in every if s.is_live]
-    durable = all(s.risk_s < NEARLY_S for s in live) if live else bool(every) and all(s.is_finished for s in every)
-    return mood(live=bool(live), durable=durable)
+def pose_now(store: str, story: Hashable, standings: Mapping[str, RunStanding]) -> Mood:
+    """The pose that these runs (by id) call for in this tab, which remembers what it saw; `story` names what is being drawn."""
+    watch = look(st.session_state.get(_WATCH), store, story, standings)
+    st.session_state[_WATCH] = watch
+    return mood(live=any(s.is_live for s in standings.values()), durable=sits(watch, standings))
 
 
 def show_pet(pose: Mood, *, words: str = "", width: int = 120) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from batonpass.core.gpu.speed import Speed, ratio, session_speed, speeds
 from batonpass.streamlit_app.components.gpus import gpu_name
+from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.speed_chart import speed_option
+from batonpass.streamlit_app.components.speed_units import CardRate, card_rates, units_columns
 from batonpass.streamlit_app.components.text import plain
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.wording import duration, number, plural
@@ -19,7 +21,7 @@ def run_speeds(run: RunStory) -> tuple[Speed, ...]:
     return speeds((gpu_name(s.session), session_speed(s.session)) for s in run.files.sessions)
 
 
-def show_speeds(run: RunStory, found: Sequence[Speed]) -> None:
+def show_speeds(page: Page, run: RunStory, found: Sequence[Speed]) -> None:
     """Chart and table of one run."""
     if not found:
         st.caption("Nothing measured in this run yet: a session has to train for some steps.")
@@ -29,16 +31,23 @@ def show_speeds(run: RunStory, found: Sequence[Speed]) -> None:
     st.echarts_chart(
         option, height=height, alt=f"Steps per second of {plain(run.name, limit=60)}: {said}", key="speeds"
     )
-    st.dataframe(speed_rows(found), hide_index=True, alt=f"Measured speed by GPU: {said}")
+    rates = card_rates((s.session for s in run.files.sessions), (a.account for a in page.overview.accounts), page.zone)
+    st.dataframe(speed_rows(found, rates), hide_index=True, alt=f"Measured speed by GPU: {said}")
     n = sum(s.n for s in found)
     st.caption(
         f"{plural(n, 'session')} measured; steps over the time inside the loop. The ratio is of medians against the slowest card, its "
         "range between the most different sessions. Settings that you changed between sessions are in these figures too."
     )
+    if rates:
+        st.caption(
+            "Units: what that many steps would take off an account at the median speed, by the dated rates of the Accounts page, where you can "
+            "put your own in their place. On a free plan none are taken."
+        )
 
 
-def speed_rows(found: Sequence[Speed]) -> list[dict[str, object]]:
-    """A row per card. With one session there is no spread to give."""
+def speed_rows(found: Sequence[Speed], rates: Mapping[str, tuple[CardRate, ...]] | None = None) -> list[dict[str, str]]:
+    """A row per card. With one session there is no spread to give. Units have columns once a rate of any of the cards is known."""
+    shown = rates or {}
     return [
         {
             "GPU": s.gpu,
@@ -48,6 +57,7 @@ def speed_rows(found: Sequence[Speed]) -> list[dict[str, object]]:
             "1,000 steps take": duration(1000 / s.median) if s.median < 1000 else "under 1 s",
             "Against the slowest": ratio_words(s, found[0]) if s is not found[0] else "",
         }
+        | (units_columns(s, shown.get(s.gpu, ())) if shown else {})
         for s in found
     ]
 

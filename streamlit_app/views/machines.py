@@ -69,7 +69,7 @@ def _one_run(page: Page, names: Mapping[str, str]) -> None:
     if run is None:
         return
     found = run_speeds(run)
-    show_speeds(run, found)
+    show_speeds(page, run, found)
     show_ratio(found)
     own = sorted((s.session for s in run.files.sessions), key=lambda s: s.started_at)
     show_surroundings(page, own[-MOST_SESSIONS:], names)

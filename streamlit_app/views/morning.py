@@ -14,7 +14,7 @@ from batonpass.streamlit_app.choice import current_choice
 from batonpass.streamlit_app.components.empty import show_empty
 from batonpass.streamlit_app.components.more_runs import Stood, show_more_runs
 from batonpass.streamlit_app.components.page import Page, open_page, say_broken
-from batonpass.streamlit_app.components.pet import pose_of, show_pet
+from batonpass.streamlit_app.components.pet import pose_now, show_pet
 from batonpass.streamlit_app.components.run_card import show_run_card
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.preferences import Visit, load_preferences, save_preferences
@@ -37,7 +37,7 @@ def show() -> None:
     risk_s = load_alert_settings().risk_s
     found = {r.files.folder: alerts(r, s, page.as_of, page.repository.condition, risk_s=risk_s) for r, s in shown}
     _say_age(page)
-    _greet(shown, found, archived=len(page.overview.runs) - len(shown))
+    _greet(page, shown, found, archived=len(page.overview.runs) - len(shown))
     visit = _visit(page)
     first, others = _split(shown)
     _cards(page, first, visit, found)
@@ -71,7 +71,7 @@ def _say_age(page: Page) -> None:
         st.info(f"As it stood **{ago(page.age_s)}**. It is being read again now.", icon=":material/history:")
 
 
-def _greet(shown: list[Stood], found: dict[str, tuple[Alert, ...]], *, archived: int) -> None:
+def _greet(page: Page, shown: list[Stood], found: dict[str, tuple[Alert, ...]], *, archived: int) -> None:
     """The pet and one sentence over all runs."""
     live = [s for _, s in shown if s.is_live and not s.is_quiet]
     quiet = [s for _, s in shown if s.is_quiet]
@@ -87,7 +87,8 @@ def _greet(shown: list[Stood], found: dict[str, tuple[Alert, ...]], *, archived:
         f"{archived:,} archived" if archived else "",
     ]
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        show_pet(pose_of(s for _, s in shown))
+        standings = {r.files.info.run_id: s for r, s in shown}
+        show_pet(pose_now(page.repository.url, page.overview.fingerprint, standings))
         st.markdown(" · ".join(p for p in parts if p), width="content")
 
 

@@ -14,9 +14,11 @@ from batonpass.streamlit_app.choice import current_choice
 from batonpass.streamlit_app.components.agent_button import show_agent_button
 from batonpass.streamlit_app.components.checkpoint_files import show_checkpoint_files
 from batonpass.streamlit_app.components.drive_folder import drive_folder
+from batonpass.streamlit_app.components.other_step import choose_other_step
 from batonpass.streamlit_app.components.page import Page, open_page, say_error
 from batonpass.streamlit_app.components.preflight import show_preflight
 from batonpass.streamlit_app.components.run_choice import choose_run
+from batonpass.streamlit_app.components.shortlist import shortlist
 from batonpass.streamlit_app.components.text import escaped, file_name, plain
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.standing import RunStanding, read_standing
@@ -57,6 +59,7 @@ def _choose_checkpoint(page: Page, standing: RunStanding) -> tuple[Candidate | N
     usable = [c for c in standing.candidates if not c.passed_over]
     by_key = {c.key: c for c in usable}
     newest = next(iter(usable), None)
+    offered = shortlist([c.listing for c in usable[1:]])
 
     def describe(key: str) -> str:
         c = by_key.get(key) or newest
@@ -64,9 +67,14 @@ def _choose_checkpoint(page: Page, standing: RunStanding) -> tuple[Candidate | N
             return "The newest one, once there is one"
         state = "durable" if c.proven else "handed over"
         words = f"step {count(c.step)} · {state} · {ago((page.as_of - c.listing.created_at).total_seconds())}"
-        return f"The newest: {words}" if key == NEWEST else f"Rewind to {words}"
+        best = f" · best {plain(offered[key], limit=60)}" if offered.get(key) else ""
+        return f"The newest: {words}" if key == NEWEST else f"Rewind to {words}{best}"
 
-    key = st.selectbox("Checkpoint", [NEWEST, *[c.key for c in usable[1:]]], format_func=describe, key="checkpoint")
+    key = st.selectbox("Checkpoint", [NEWEST, *list(offered)], format_func=describe, key="checkpoint")
+    other = choose_other_step([c.listing for c in usable[1:]], len(offered), key="other-step")
+    if other is not None:
+        key = other.key
+        st.caption(f"Chosen by its step: {escaped(describe(key))}")
     if key and key in by_key:
         return by_key[key], CheckpointPick(key, by_key[key].step)
     return newest, None

@@ -12,6 +12,7 @@ from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.choice import choose_store, current_choice, look_at_sample, repository_of
 from batonpass.streamlit_app.components.agent_button import show_agent_button
 from batonpass.streamlit_app.components.alerts_panel import show_alerts_settings
+from batonpass.streamlit_app.components.appearance import show_appearance
 from batonpass.streamlit_app.components.checklist import first_day_steps, show_checklist
 from batonpass.streamlit_app.components.page import Page, open_page, say_broken
 from batonpass.streamlit_app.components.pet import NO_PET, show_pet
@@ -49,7 +50,7 @@ def show() -> None:
         if page is not None and not page.repository.agent_there():
             show_agent_button(page)
         _pet()
-        _appearance()
+        show_appearance()
 
 
 def _store() -> None:
@@ -151,14 +152,10 @@ def _pet() -> None:
         for pose in Mood:
             show_pet(pose, words=f"{pose.value}, as an example")
     st.caption(
-        "Beside the title of every page. Sleeps while quiet, runs while something trains, sits on the checkpoint while no work is at risk. "
+        "Beside the title of every page. Sleeps while quiet, runs while something trains, sits on the checkpoint when a new one has just become "
+        "durable and while no work is at risk. "
         "Holds still if your system asks for less motion."
     )
-
-
-def _appearance() -> None:
-    st.subheader("Light or dark", anchor=False)
-    st.caption("The app follows your system. To choose: the menu :material/more_vert: at the top right, then Settings.")
 
 
 if __name__ == "__main__":

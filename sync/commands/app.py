@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from batonpass.core.errors import UsageError
+from batonpass.core.settings import read_settings
 from batonpass.sync.commands.opening import add_store
 from batonpass.sync.commands.printing import show
 
@@ -27,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Become Streamlit (on Windows: start it and wait)."""
     script = find_app()
     show(f"the app: http://127.0.0.1:{args.port} (on this computer only; Ctrl-C ends it)")
-    command = [sys.executable, "-m", "streamlit", "run", script.name, *_options(args)]
+    command = [sys.executable, "-m", "streamlit", "run", script.name, *_options(args), *theme_options(script)]
     environment = {**os.environ, **({"BATONPASS_STORE": absolute(args.store)} if args.store else {})}
     if os.name == "posix":
         sys.stdout.flush()
@@ -51,6 +54,25 @@ def find_app() -> Path:
 def absolute(store: str) -> str:
     """A folder's path that holds from any folder; a URL stays as it is."""
     return store if "://" in store else str(Path(store).expanduser().absolute())
+
+
+def theme_options(script: Path) -> list[str]:
+    """What makes both palettes of the app's configuration the one that was chosen in its Settings; nothing where the system decides.
+
+    Streamlit has no option that forces one of two palettes, and none that is read after its start.
+    """
+    other = {"light": "dark", "dark": "light"}
+    try:
+        chosen = json.loads((read_settings().home / "app.json").read_bytes()).get("theme")
+        palette = tomllib.loads((script.parent / ".streamlit" / "config.toml").read_text("utf-8"))["theme"][chosen]
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):  # nothing chosen, or nothing that can be read
+        return []
+    if chosen not in other:
+        return []
+    return [
+        f"--theme.{other[chosen]}.{name}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in palette.items()
+    ]
 
 
 def _options(args: argparse.Namespace) -> list[str]:

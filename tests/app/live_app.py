@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,8 +57,17 @@ in_browser = [
 
 
 @contextmanager
-def serve(home: Path, *, store: str | None = None, patience_s: float = 60) -> Iterator[str]:
-    """`streamlit run` on a free port of this computer; yields the address. Its home is `home`, its store from the environment."""
+def serve(
+    home: Path,
+    *,
+    store: str | None = None,
+    extra: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
+    patience_s: float = 60,
+) -> Iterator[str]:
+    """`streamlit run` on a free port of this computer; yields the address. Its home is `home` (secrets stand in its `.streamlit`),
+    its store from the environment, which `extra` adds to.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -66,7 +75,9 @@ def serve(home: Path, *, store: str | None = None, patience_s: float = 60) -> It
     environment |= {"BATONPASS_HOME": str(home), "PYTHONPATH": str(CHECKOUT / ".typelink")}
     if store is not None:
         environment["BATONPASS_STORE"] = store
+    environment |= extra or {}
     command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.headless=true", f"--server.port={port}"]
+    command += options
     with (home / "server.log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, cwd=home, stdout=log, stderr=log)
         try:

@@ -21,11 +21,19 @@ from batonpass.streamlit_app.access import (
 )
 from batonpass.streamlit_app.preferences import Preferences, preferences_file, save_preferences
 from batonpass.streamlit_app.repository import Repository
+from batonpass.streamlit_app.sign_in_parts import sign_in_faults
 from batonpass.sync.stores import open_store
 
 from .conftest import PAGES, AppMaker, words
 
-AUTH = {"auth": {"client_id": "x"}}
+PARTS = {
+    "redirect_uri": "https://runs.example.org/oauth2callback",
+    "cookie_secret": "0123456789abcdef0123456789abcdef",
+    "client_id": "x",
+    "client_secret": "y",
+    "server_metadata_url": "https://accounts.example.org/.well-known/openid-configuration",
+}
+AUTH = {"auth": PARTS}
 LISTED = AUTH | {"batonpass": {"allowed_emails": ["Ada@Example.org"]}}
 ADA = {"is_logged_in": True, "email": "ada@example.org", "email_verified": True}
 APP = Path(__file__).resolve().parents[2] / "streamlit_app" / "app.py"
@@ -48,12 +56,48 @@ APP = Path(__file__).resolve().parents[2] / "streamlit_app" / "app.py"
         (AUTH, {ALLOWED_EMAILS: " , "}, ADA | {"email": ""}, Entry.NO_LIST),
         ({}, {ALLOWED_EMAILS: "ada@example.org"}, ADA, Entry.NO_SIGN_IN),
         (AUTH | {"batonpass": "nonsense"}, {}, ADA, Entry.NO_LIST),
+        (AUTH | {"batonpass": {"allowed_emails": 5}}, {}, ADA, Entry.NO_LIST),
+        ({"batonpass": {"allowed_emails": []}}, {}, {}, Entry.NO_SIGN_IN),
+        ({"auth": {}}, {}, {}, Entry.UNFINISHED),
+        ({"auth": "nonsense"}, {}, ADA, Entry.UNFINISHED),
+        (LISTED | {"auth": PARTS | {"cookie_secret": "a long random text"}}, {}, ADA, Entry.UNFINISHED),
+        ({}, {ALLOWED_EMAILS: ""}, {}, Entry.OPEN),
     ],
 )
 def test_the_door_opens_only_for_a_signed_in_verified_address_on_the_list(
     secrets: dict[str, Any], environment: dict[str, str], user: dict[str, Any], entry: Entry
 ) -> None:
     assert read_access(secrets, environment).entry(user) is entry
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({}, None),
+        ({"redirect_uri": "http://localhost:{port}/oauth2callback"}, None),
+        ({"redirect_uri": "http://127.0.0.1:8501/oauth2callback"}, None),
+        ({"redirect_uri": "http://runs.example.org/oauth2callback"}, "must begin with `https://`"),
+        ({"redirect_uri": "http://localhost.evil.example/oauth2callback"}, "must begin with `https://`"),
+        ({"redirect_uri": "https://runs.example.org/"}, "must end in `/oauth2callback`"),
+        ({"redirect_uri": "https://[/oauth2callback"}, "is no address"),
+        ({"cookie_secret": "x" * 31}, "shorter than 32"),
+        ({"client_id": "..."}, "`client_id` is missing"),
+        ({"client_secret": 7}, "`client_secret` is missing"),
+        ({"default": {"client_id": "x"}}, "`server_metadata_url` is missing"),
+        ({"client_id": None, "default": {"client_id": "x", "client_secret": "y", "server_metadata_url": "z"}}, None),
+    ],
+)
+def test_a_sign_in_that_lacks_a_part_names_it_and_no_value(change: dict[str, object], fault: str | None) -> None:
+    faults = "; ".join(sign_in_faults(PARTS | change))
+    assert (fault in faults) if fault else not faults
+    assert "evil" not in faults
+
+
+def test_a_sign_in_without_its_libraries_is_closed_and_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("batonpass.streamlit_app.sign_in_parts.LIBRARIES", ("authlib", "no_such_library"))
+    (fault,) = sign_in_faults(PARTS)
+    assert fault.startswith("no_such_library must be installed")
+    assert "batonpass[host]" in fault
 
 
 def hosted(store: Path, monkeypatch: pytest.MonkeyPatch, user: dict[str, Any], secrets: dict[str, Any]) -> AppTest:
@@ -70,6 +114,7 @@ def hosted(store: Path, monkeypatch: pytest.MonkeyPatch, user: dict[str, Any], s
         ({"is_logged_in": False}, LISTED, "people on its list", "Sign in"),
         (ADA | {"email": "e*v*e@example.org"}, LISTED, "not on the list", "Sign out"),
         (ADA, AUTH, "closed because its set-up", None),
+        (ADA, LISTED | {"auth": {}}, "`cookie_secret` is missing", None),
     ],
 )
 def test_who_is_not_let_in_sees_no_run_and_opens_no_store(
@@ -127,6 +172,9 @@ def test_a_read_only_page_says_so_and_offers_no_way_to_write(
     assert not offered & {
         "Keep",
         "Keep this note",
+        "Check",
+        "Check every byte",
+        "Prove arrival",
         "Put Batonpass for notebooks there",
         "Use this store",
         "Forget this run",

@@ -14,7 +14,7 @@ import pytest
 from batonpass.core.gpu.catalogue import catalogue
 from batonpass.core.gpu.odds import shares
 from batonpass.core.gpu.speed import Speed
-from batonpass.core.model import Gpu, GpuSample, Host, Session
+from batonpass.core.model import Account, Gpu, GpuSample, Host, Session, UnitRate
 from batonpass.streamlit_app.components.card_ratio import first_pair, ratio_rows, ratio_sentences
 from batonpass.streamlit_app.components.gpu_chart import gpu_option
 from batonpass.streamlit_app.components.gpu_facts import catalogue_rows
@@ -23,6 +23,7 @@ from batonpass.streamlit_app.components.gpu_words import summary_rows, summary_w
 from batonpass.streamlit_app.components.odds import draws, odds_rows
 from batonpass.streamlit_app.components.speed_chart import odds_option, speed_option
 from batonpass.streamlit_app.components.speed_table import run_speeds, speed_rows
+from batonpass.streamlit_app.components.speed_units import card_rates
 from batonpass.streamlit_app.components.timeline_chart import MOST_PLACES, timeline_height, timeline_option
 from batonpass.streamlit_app.overview import read_overview
 from batonpass.sync.stores import open_store
@@ -79,6 +80,52 @@ def test_a_speed_stands_with_n_and_a_spread_only_where_there_is_one() -> None:
     assert many["n"] == "3"
     assert many["Against the slowest"] == "3.00 x (2.00 to 4.00)"
     assert many["1,000 steps take"] == "5 min 33 s"
+
+
+def at_place(label: str, provider: str, *, gpus: tuple[Gpu, ...] = (T4,)) -> Session:
+    found = session(label + provider, gpus=gpus)
+    return replace(found, account=label, host=replace(found.host, provider=provider))
+
+
+def test_units_per_thousand_steps_stand_where_a_rate_is_known_with_its_date_and_unknown_elsewhere() -> None:
+    rates = card_rates([at_place("a", "colab"), at_place("a", "colab", gpus=(P100,))], [], BERLIN)
+    known, unknown = speed_rows((Speed("T4", (0.5,)), Speed("P100", (1.0,))), rates)
+    assert known["Units per 1,000 steps"] == "0.661"  # 1.19 units an hour, 2,000 s
+    assert known["Rate read"] == "10 March 2026"
+    assert unknown["Units per 1,000 steps"] == "unknown"
+    assert unknown["Rate read"] == ""
+
+
+def test_without_any_rate_there_is_no_column_of_units() -> None:
+    assert card_rates([at_place("a", "kaggle"), session(gpus=())], [], BERLIN) == {}
+    (row,) = speed_rows((Speed("T4", (0.5,)),), {})
+    assert "Units per 1,000 steps" not in row
+
+
+def test_a_rate_of_ones_own_goes_first_holds_at_its_account_alone_and_two_gpus_take_twice() -> None:
+    own = Account("mine", unit_rates=(UnitRate("T4", 2.0, NOW),))
+    sessions = [at_place("mine", "other"), at_place("mine", "other", gpus=(T4, T4)), at_place("b", "colab")]
+    rates = card_rates(sessions, [own], BERLIN)
+    assert [r.per_hour for r in rates["T4"]] == [1.19, 2.0]
+    assert [r.per_hour for r in rates["2 x T4"]] == [4.0]
+    (row,) = speed_rows((Speed("T4", (1.0,)),), rates)
+    assert row["Units per 1,000 steps"] == "0.331 to 0.556"
+    assert row["Rate read"] == "10 March 2026; by you, Mon 23 Nov, 09:00"
+
+
+def test_absurd_speeds_and_rates_give_words_and_no_error() -> None:
+    own = Account("a", unit_rates=(UnitRate("T4", 1e6, NOW), UnitRate(HOSTILE, 1.0, NOW)))
+    odd = Gpu(HOSTILE, 10**18, HOSTILE, HOSTILE)
+    rates = card_rates([at_place("a", "other"), at_place("a", "other", gpus=(odd,))], [own], BERLIN)
+    for row in speed_rows((Speed("T4", (1e-9,)), Speed("T4", (1e9,))), rates):
+        assert row["Units per 1,000 steps"]
+
+
+def test_the_machines_page_shows_units_beside_speed(app: AppMaker, store: Path) -> None:
+    at = app(store, page="machines", run="1a5e0000")
+    assert not at.exception
+    assert "Units per 1,000 steps" in words(at)
+    assert "10 March 2026" in words(at)
 
 
 def test_every_session_is_a_mark_and_every_card_has_its_median() -> None:
