@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from batonpass.core.errors import BatonpassError
+from batonpass.core.errors import BatonpassError, NotFoundError, StoreError
 from batonpass.core.lineage import Leg, Role, legs
 from batonpass.core.metrics.downsample import envelope
 from batonpass.core.metrics.smoothing import smooth_at
@@ -42,6 +42,8 @@ class RunCurves:
     hours_at: dict[int, tuple[float, float]]
     """Leg number -> (Unix time of its first row, hours of training that lay before it)."""
     broken: tuple[str, ...] = ()
+    is_whole: bool = True
+    """False where the store did not give a piece that it may give later."""
 
     @property
     def size_bytes(self) -> int:
@@ -76,12 +78,13 @@ def read_curves(run: RunStory, read: Callable[[Segment], MetricTable]) -> RunCur
     """All sessions of a run, stitched. `read` gives the rows of a sealed segment; one that cannot be read leaves a gap and a sentence."""
     sessions = [s.session for s in run.files.sessions]
     broken: list[str] = []
-    tables = {s.id: _read_table(s, read, broken) for s in sessions}
+    refused: list[StoreError] = []
+    tables = {s.id: _read_table(s, read, broken, refused) for s in sessions}
     the_legs = tuple(legs(run.files.head, sessions))
     hours = _hours(the_legs, tables)
     parts = by_metric(the_legs, tables)
     tables.clear()  # each metric's columns are let go of as soon as they are joined
-    return RunCurves(the_legs, join_metrics(parts), hours, tuple(broken))
+    return RunCurves(the_legs, join_metrics(parts), hours, tuple(broken), is_whole=not refused)
 
 
 def draw(
@@ -165,13 +168,17 @@ def _broken_between(piece: NDArray[np.int32], x: Array, y: Array) -> Line:
     return Line(np.insert(x, cuts, x[cuts]), np.insert(np.where(np.isfinite(y), y, np.nan), cuts, np.nan))
 
 
-def _read_table(session: Session, read: Callable[[Segment], MetricTable], broken: list[str]) -> MetricTable:
+def _read_table(
+    session: Session, read: Callable[[Segment], MetricTable], broken: list[str], refused: list[StoreError]
+) -> MetricTable:
     tables = []
     for segment in session.segments:
         try:
             tables.append(read(segment))
         except BatonpassError as error:
             broken.append(f"metrics of session {session.id}: {error.message}")
+            if isinstance(error, StoreError) and not isinstance(error, NotFoundError):
+                refused.append(error)
     try:
         tables.append(read_tail(session.tail))
     except BatonpassError as error:

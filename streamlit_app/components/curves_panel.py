@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from batonpass.core.model import Session
+from batonpass.streamlit_app.components.being_read import show_being_read
 from batonpass.streamlit_app.components.config_table import show_config_diff
 from batonpass.streamlit_app.components.curves_chart import curves_option
 from batonpass.streamlit_app.components.curves_controls import (
@@ -26,6 +27,7 @@ from batonpass.streamlit_app.components.resume_verdict import compare_resumes, j
 from batonpass.streamlit_app.components.run_choice import run_labels
 from batonpass.streamlit_app.components.text import escaped, file_name, plain
 from batonpass.streamlit_app.curves import Axis, RunCurves
+from batonpass.streamlit_app.fetching import StillReadingError
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.wording import count
 
@@ -35,7 +37,11 @@ TABLE_ROWS = 5000
 @st.fragment
 def show_curves(page: Page, run: RunStory) -> None:
     """Everything logged, as one line per metric over all sessions that count. A fragment: a control redraws the curves, not the page."""
-    track = _track(page, run)
+    try:
+        track = _track(page, run)
+    except StillReadingError as late:
+        show_being_read(late)
+        return
     if not track.curves.series:
         st.markdown("No metric has been logged yet: `run.log(loss=loss)` in the loop fills this place within a minute.")
         say_broken(track.curves.broken)
@@ -58,7 +64,8 @@ def show_curves(page: Page, run: RunStory) -> None:
     with st.expander("View and compare", icon=":material/tune:"):
         place_for_view = st.container()
         beside = choose_beside(labels)
-    tracks = [track, *_beside(page, beside, labels)]
+        others = _beside(page, beside, labels)
+    tracks = [track, *others]
     with place_for_metrics:
         metrics = choose_metrics(_names(tracks))
     with place_for_look:
@@ -89,8 +96,16 @@ def _track(page: Page, run: RunStory, name: str | None = None) -> Track:
 
 
 def _beside(page: Page, chosen: Sequence[str], labels: Mapping[str, str]) -> list[Track]:
-    runs = [(page.overview.run(run_id), labels[run_id]) for run_id in chosen]
-    return [_track(page, run, name) for run, name in runs if run is not None]
+    """The curves to lay beside; those that are still on their way are said in their place."""
+    tracks = []
+    for run_id in chosen:
+        run = page.overview.run(run_id)
+        try:
+            tracks += [_track(page, run, labels[run_id])] if run is not None else []
+        except StillReadingError as late:
+            show_being_read(late)
+            break
+    return tracks
 
 
 def _names(tracks: Sequence[Track]) -> list[str]:

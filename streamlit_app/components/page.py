@@ -153,4 +153,4 @@ def _pulse(repository: Repository, fingerprint: int | None, *, has_problem: bool
 
 
 def _read_again(repository: Repository) -> None:
-    repository.refresh(deep=True)
+    repository.read_soon(deep=True)
