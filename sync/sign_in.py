@@ -1,7 +1,8 @@
 """Finds the credential for Google Drive and keeps it fresh. Never opens a browser, never logs or repeats a secret.
 
 In this order: BATONPASS_DRIVE_TOKEN (JSON text or the path of a file: a refresh token as `batonpass login` writes it, or a service
-account's key), else on Colab only what `google.colab.auth.authenticate_user()` left there.
+account's key), else the file that `batonpass login` wrote into the home folder, else on Colab only what
+`google.colab.auth.authenticate_user()` left there.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ DRIVE_FILE = "https://www.googleapis.com/auth/drive.file"
 """Sees and changes only what the same OAuth client made: the least that Batonpass needs."""
 DRIVE_FULL = "https://www.googleapis.com/auth/drive"
 TIMEOUT_S = 60.0
+TOKEN_FILE = "drive-token.json"  # noqa: S105  # a file's name
+"""In the home folder: where `batonpass login` puts the token unless told otherwise."""
+_VARIABLE = "BATONPASS_DRIVE_TOKEN"
 _LOGIN = "run `batonpass login` on a computer and put the token it writes into the secret BATONPASS_DRIVE_TOKEN"
 _UNTICKED = f"tick the box for Google Drive on Google's page: {_LOGIN}"
 _EXPIRED = (
@@ -103,7 +107,10 @@ def find_credential(settings: Settings, environment: Mapping[str, str] | None = 
     """The credential these settings lead to. SignInError where there is none or it is no credential; sends nothing."""
     token = (settings.drive_token or "").strip()
     if token:
-        return _read_token(token) if token.startswith("{") else _TokenFile(token).first()
+        return _read_token(token, _VARIABLE) if token.startswith("{") else _TokenFile(token, _VARIABLE).first()
+    kept = settings.home / TOKEN_FILE
+    if kept.is_file():
+        return _TokenFile(str(kept), TOKEN_FILE).first()
     if _on_colab(os.environ if environment is None else environment):
         return _ask_colab()
     raise SignInError("no sign-in for Google Drive", op="sign in", hint=_LOGIN)
@@ -144,29 +151,31 @@ _CODES = ("invalid_grant", "invalid_client", "unauthorized_client", "deleted_cli
 class _TokenFile:
     """A credential in a file that may be replaced while we run."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, name: str) -> None:
+        """`name` is what an error calls it: the path may be a mangled secret."""
         self._path = path
-        self._text = _read_file(path)
+        self._name = name
+        self._text = _read_file(path, name)
 
     def first(self) -> Credential:
         """What the file holds now; it is looked at again before every refresh."""
-        found = _read_token(self._text)
+        found = _read_token(self._text, self._name)
         return Credential(found.google, found.kind, found.client_id, self._newer)
 
     def _newer(self) -> Credential | None:
         """What the file holds if that is new and a credential; a file that is gone or half written changes nothing."""
         try:
-            text = _read_file(self._path)
+            text = _read_file(self._path, self._name)
             if text == self._text:
                 return None
-            found = _read_token(text)
+            found = _read_token(text, self._name)
         except BatonpassError:
             return None
         self._text = text
         return found
 
 
-def _read_token(text: str) -> Credential:
+def _read_token(text: str, name: str) -> Credential:
     try:
         tree = json.loads(text)
         kind = tree.get("type", "authorized_user")
@@ -175,17 +184,15 @@ def _read_token(text: str) -> Credential:
         return _authorized_user(tree)
     except (ValueError, KeyError, TypeError, AttributeError):
         pass  # the parser's own message would quote the secret
-    raise SignInError("BATONPASS_DRIVE_TOKEN holds no credential that can be read", op="sign in", hint=_LOGIN)
+    raise SignInError(f"{name} holds no credential that can be read", op="sign in", hint=_LOGIN)
 
 
-def _read_file(path: str) -> str:
+def _read_file(path: str, name: str) -> str:
     try:
         return Path(path).expanduser().read_text(encoding="utf-8")
     except (OSError, ValueError):
         pass  # the text may be a mangled secret, not a path: it is not repeated
-    raise SignInError(
-        "BATONPASS_DRIVE_TOKEN is neither credential JSON nor the path of a readable file", op="sign in", hint=_LOGIN
-    )
+    raise SignInError(f"{name} is neither credential JSON nor the path of a readable file", op="sign in", hint=_LOGIN)
 
 
 def _authorized_user(tree: dict[str, Any]) -> Credential:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,13 +57,18 @@ in_browser = [
 
 
 @contextmanager
-def serve(home: Path, *, store: str | None = None, patience_s: float = 60) -> Iterator[str]:
-    """`streamlit run` on a free port of this computer; yields the address. Its home is `home`, its store from the environment."""
+def serve(
+    home: Path, *, store: str | None = None, patience_s: float = 60, variables: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """`streamlit run` on a free port of this computer; yields the address. Its home is `home`, its store from the environment,
+    beside `variables`.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("BATONPASS_", "STREAMLIT_"))}
     environment |= {"BATONPASS_HOME": str(home), "PYTHONPATH": str(CHECKOUT / ".typelink")}
+    environment |= variables or {}
     if store is not None:
         environment["BATONPASS_STORE"] = store
     command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.headless=true", f"--server.port={port}"]
