@@ -28,7 +28,6 @@ DRIVE_FULL = "https://www.googleapis.com/auth/drive"
 TIMEOUT_S = 60.0
 TOKEN_FILE = "drive-token.json"  # noqa: S105  # a file's name
 """In the home folder: where `batonpass login` puts the token unless told otherwise."""
-_VARIABLE = "BATONPASS_DRIVE_TOKEN"
 _LOGIN = "run `batonpass login` on a computer and put the token it writes into the secret BATONPASS_DRIVE_TOKEN"
 _UNTICKED = f"tick the box for Google Drive on Google's page: {_LOGIN}"
 _EXPIRED = (
@@ -107,10 +106,10 @@ def find_credential(settings: Settings, environment: Mapping[str, str] | None = 
     """The credential these settings lead to. SignInError where there is none or it is no credential; sends nothing."""
     token = (settings.drive_token or "").strip()
     if token:
-        return _read_token(token, _VARIABLE) if token.startswith("{") else _TokenFile(token, _VARIABLE).first()
+        return _read_token(token) if token.startswith("{") else _TokenFile(token).first()
     kept = settings.home / TOKEN_FILE
     if kept.is_file():
-        return _TokenFile(str(kept), TOKEN_FILE).first()
+        return _TokenFile(str(kept)).first()
     if _on_colab(os.environ if environment is None else environment):
         return _ask_colab()
     raise SignInError("no sign-in for Google Drive", op="sign in", hint=_LOGIN)
@@ -151,31 +150,29 @@ _CODES = ("invalid_grant", "invalid_client", "unauthorized_client", "deleted_cli
 class _TokenFile:
     """A credential in a file that may be replaced while we run."""
 
-    def __init__(self, path: str, name: str) -> None:
-        """`name` is what an error calls it: the path may be a mangled secret."""
+    def __init__(self, path: str) -> None:
         self._path = path
-        self._name = name
-        self._text = _read_file(path, name)
+        self._text = _read_file(path)
 
     def first(self) -> Credential:
         """What the file holds now; it is looked at again before every refresh."""
-        found = _read_token(self._text, self._name)
+        found = _read_token(self._text)
         return Credential(found.google, found.kind, found.client_id, self._newer)
 
     def _newer(self) -> Credential | None:
         """What the file holds if that is new and a credential; a file that is gone or half written changes nothing."""
         try:
-            text = _read_file(self._path, self._name)
+            text = _read_file(self._path)
             if text == self._text:
                 return None
-            found = _read_token(text, self._name)
+            found = _read_token(text)
         except BatonpassError:
             return None
         self._text = text
         return found
 
 
-def _read_token(text: str, name: str) -> Credential:
+def _read_token(text: str) -> Credential:
     try:
         tree = json.loads(text)
         kind = tree.get("type", "authorized_user")
@@ -184,15 +181,21 @@ def _read_token(text: str, name: str) -> Credential:
         return _authorized_user(tree)
     except (ValueError, KeyError, TypeError, AttributeError):
         pass  # the parser's own message would quote the secret
-    raise SignInError(f"{name} holds no credential that can be read", op="sign in", hint=_LOGIN)
+    raise SignInError(
+        "the Drive credential is neither a token of batonpass login nor a service account's key",
+        op="sign in",
+        hint=_LOGIN,
+    )
 
 
-def _read_file(path: str, name: str) -> str:
+def _read_file(path: str) -> str:
     try:
         return Path(path).expanduser().read_text(encoding="utf-8")
     except (OSError, ValueError):
         pass  # the text may be a mangled secret, not a path: it is not repeated
-    raise SignInError(f"{name} is neither credential JSON nor the path of a readable file", op="sign in", hint=_LOGIN)
+    raise SignInError(
+        "BATONPASS_DRIVE_TOKEN is neither credential JSON nor the path of a readable file", op="sign in", hint=_LOGIN
+    )
 
 
 def _authorized_user(tree: dict[str, Any]) -> Credential:

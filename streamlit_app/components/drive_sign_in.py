@@ -16,7 +16,7 @@ Once, about ten minutes, free. At [console.cloud.google.com](https://console.clo
 2. *APIs & Services > Library*: **Google Drive API**, *Enable*.
 3. *OAuth consent screen*: a name, your e-mail, audience **External**; under *Data access* the scope `.../auth/drive.file`.
 4. *Audience > Publish app*. While its status is *Testing*, every sign-in dies after 7 days.
-5. *Clients > Create client*, type **Desktop app**, *Download JSON* at once. That file is `client_secret.json`.
+5. *Clients > Create client*, type **Desktop app**, *Download JSON* at once. That file is client_secret.json.
 """
 
 
@@ -50,7 +50,7 @@ def show_sign_in_steps() -> None:
         )
     else:
         st.caption(
-            "`client_secret.json` stands for the file of your own OAuth client, with its path. This page goes on by itself within a minute "
+            "client_secret.json stands for the file of your own OAuth client, with its path. This page goes on by itself within a minute "
             "of the sign-in; the app need not be started again."
         )
     with st.expander("I have no client_secret.json yet", icon=":material/help:"):

@@ -31,7 +31,7 @@ def say_no_story(problem: Problem, *, on_settings: bool) -> None:
     """In the place of a page that has nothing to show."""
     if problem.kind is Kind.NEEDS_LOGIN:
         st.error(
-            f"This computer is **not signed in** to Google Drive: {escaped(problem.message, limit=300)}.",
+            f"This computer is **not signed in** to Google Drive ({escaped(problem.message, limit=300)}).",
             icon=":material/key_off:",
         )
     else:
