@@ -84,7 +84,9 @@ def _open(url: str, home: str) -> Repository:
     prover = NewestProver(Path(home), wanted=lambda: load_preferences().receipts)
     herald = Herald(url)
     cache = Path(home) / "app-cache" / name
-    repository = Repository(lambda: open_store(url), cache, prover=prover, herald=herald, first_wait_s=FIRST_WAIT_S)
+    repository = Repository(
+        lambda: open_store(url), cache, prover=prover, herald=herald, first_wait_s=FIRST_WAIT_S, named=url
+    )
     herald.keep_watch(repository.view)
     return repository
 

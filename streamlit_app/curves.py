@@ -11,7 +11,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from batonpass.core.errors import BatonpassError
+from batonpass.core.errors import BatonpassError, NotFoundError, StoreError
 from batonpass.core.lineage import Leg, Role, legs
 from batonpass.core.metrics.downsample import envelope
 from batonpass.core.metrics.smoothing import smooth_at
@@ -46,6 +46,8 @@ class RunCurves:
     hours_at: dict[int, tuple[float, float]]
     """Leg number -> (Unix time of its first row, hours of training that lay before it)."""
     broken: tuple[str, ...] = ()
+    is_whole: bool = True
+    """False where the store did not give a piece that it may give later."""
 
     @property
     def size_bytes(self) -> int:
@@ -80,14 +82,15 @@ def read_curves(run: RunStory, read: Callable[[Segment], MetricTable]) -> RunCur
     """All sessions of a run, stitched. `read` gives the rows of a sealed segment; one that cannot be read leaves a gap and a sentence."""
     sessions = [s.session for s in run.files.sessions]
     broken: list[str] = []
+    refused: list[StoreError] = []
     with ThreadPoolExecutor(READERS, "batonpass-app-segments") as readers:
         asked = deque([readers.submit(read, segment) for segment in s.segments] for s in sessions)
-        tables = {s.id: _read_table(s, asked.popleft(), broken) for s in sessions}
+        tables = {s.id: _read_table(s, asked.popleft(), broken, refused) for s in sessions}
     the_legs = tuple(legs(run.files.head, sessions))
     hours = _hours(the_legs, tables)
     parts = by_metric(the_legs, tables)
     tables.clear()  # each metric's columns are let go of as soon as they are joined
-    return RunCurves(the_legs, join_metrics(parts), hours, tuple(broken))
+    return RunCurves(the_legs, join_metrics(parts), hours, tuple(broken), is_whole=not refused)
 
 
 def draw(
@@ -171,13 +174,17 @@ def _broken_between(piece: NDArray[np.int32], x: Array, y: Array) -> Line:
     return Line(np.insert(x, cuts, x[cuts]), np.insert(np.where(np.isfinite(y), y, np.nan), cuts, np.nan))
 
 
-def _read_table(session: Session, sealed: Iterable[Future[MetricTable]], broken: list[str]) -> MetricTable:
+def _read_table(
+    session: Session, sealed: Iterable[Future[MetricTable]], broken: list[str], refused: list[StoreError]
+) -> MetricTable:
     tables = []
     for reading in sealed:
         try:
             tables.append(reading.result())
         except BatonpassError as error:
             broken.append(f"metrics of session {session.id}: {error.message}")
+            if isinstance(error, StoreError) and not isinstance(error, NotFoundError):
+                refused.append(error)
     try:
         tables.append(read_tail(session.tail))
     except BatonpassError as error:

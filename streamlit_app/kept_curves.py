@@ -1,12 +1,9 @@
-"""The stitched metrics of the runs looked at lately, within a limit of memory; made in a thread of their own, so that a page can go on
-where a far store takes its time. No Streamlit.
-"""
+"""The stitched metrics of the runs looked at lately, within a limit of memory. No Streamlit."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
 
 from batonpass.streamlit_app.curves import RunCurves
 
@@ -29,36 +26,42 @@ class KeptCurves:
         self._lock = threading.Lock()
         self._stitching = threading.Lock()
         self._kept: dict[str, tuple[Hashable, RunCurves]] = {}
-        self._coming: dict[tuple[str, Hashable], Future[RunCurves]] = {}
 
-    def get(self, folder: str, version: Hashable, make: Make, *, patience_s: float | None = None) -> RunCurves | None:
-        """The curves of this version, made where they are not kept; None where that takes longer than `patience_s`: they come all the
-        same, for whoever asks later. Raises what `make` raises.
-        """
+    def look(self, folder: str, version: Hashable) -> RunCurves | None:
+        """The curves of this version if they are kept."""
         with self._lock:
-            found = self._kept.pop(folder, None)
+            found = self._kept.get(folder)
+            if found is None or found[0] != version:
+                return None
+            self._kept[folder] = self._kept.pop(folder)
+            return found[1]
+
+    def get(self, folder: str, version: Hashable, make: Make) -> RunCurves:
+        """The curves of this version, made where they are not kept; raises what `make` raises. Curves that lack a piece which the store
+        may give the next time are not kept.
+        """
+        found = self.look(folder, version)
+        if found is not None:
+            return found
+        with self._stitching:
+            found = self.look(folder, version)
             if found is not None:
-                self._kept[folder] = found
-                if found[0] == version:
-                    return found[1]
-            coming = self._coming.get((folder, version))
-            if coming is None:
-                coming = self._coming[folder, version] = Future()
-                work = threading.Thread(
-                    target=self._bring, args=(folder, version, make), name="batonpass-app-curves", daemon=True
-                )
-                work.start()
-        try:
-            return coming.result(patience_s)
-        except TimeoutError:
-            return None
+                return found
+            with self._lock:
+                before = self._kept.get(folder)
+                if before is not None and before[1].size_bytes > self._twice_bytes:
+                    del self._kept[folder]
+            found = make()
+            if found.is_whole:
+                self._keep(folder, version, found)
+            return found
 
     def renew(self, folder: str, version: Hashable, make: Make) -> None:
         """Make the next version of what is kept before anybody asks for it; nothing where none is kept, or a long one."""
         with self._lock:
             found = self._kept.get(folder)
         if found is not None and found[0] != version and found[1].size_bytes <= self._twice_bytes:
-            self._stitched(folder, version, make)
+            self.get(folder, version, make)
 
     def drop(self, folder: str) -> None:
         """Forget a run."""
@@ -70,28 +73,9 @@ class KeptCurves:
         """What all of them take."""
         return sum(curves.size_bytes for _, curves in self._kept.values())
 
-    def _bring(self, folder: str, version: Hashable, make: Make) -> None:
-        coming = self._coming[folder, version]
-        try:
-            coming.set_result(self._stitched(folder, version, make))
-        except BaseException as error:  # noqa: BLE001  # whatever it is, it belongs to whoever waits
-            coming.set_exception(error)
-        finally:
-            with self._lock:
-                del self._coming[folder, version]
-
-    def _stitched(self, folder: str, version: Hashable, make: Make) -> RunCurves:
-        with self._stitching:
-            with self._lock:
-                found = self._kept.get(folder)
-                if found is not None and found[0] == version:
-                    return found[1]
-                if found is not None and found[1].size_bytes > self._twice_bytes:
-                    del self._kept[folder]
-            found = version, make()
-            with self._lock:
-                self._kept.pop(folder, None)
-                self._kept[folder] = found
-                while len(self._kept) > 1 and (len(self._kept) > MOST_RUNS or self.size_bytes > self._budget_bytes):
-                    self._kept.pop(next(iter(self._kept)))
-            return found[1]
+    def _keep(self, folder: str, version: Hashable, curves: RunCurves) -> None:
+        with self._lock:
+            self._kept.pop(folder, None)
+            self._kept[folder] = version, curves
+            while len(self._kept) > 1 and (len(self._kept) > MOST_RUNS or self.size_bytes > self._budget_bytes):
+                self._kept.pop(next(iter(self._kept)))

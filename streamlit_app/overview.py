@@ -12,6 +12,7 @@ from batonpass.core.errors import FormatError, NotFoundError
 from batonpass.core.model import Account, Annotations, Deletions, Head, Note
 from batonpass.core.storage import Store
 from batonpass.streamlit_app.damage import LARGEST, check_numbers
+from batonpass.streamlit_app.marks import Marks, read_marks
 from batonpass.sync.arrivals import with_receipts
 from batonpass.sync.reading import (
     RunFiles,
@@ -71,6 +72,8 @@ class Overview:
     read_at: datetime
     """The store's clock when this was read: the only moment that ages are reckoned from."""
     broken: tuple[str, ...] = ()
+    marks: Marks | None = None
+    """None where they were never read."""
 
     def run(self, run_id: str | None) -> RunStory | None:
         """The run of that id."""
@@ -97,7 +100,7 @@ class Overview:
             )
             for r in self.runs
         )
-        return hash((runs, repr(self.accounts), self.broken))  # what a user typed may be a dict
+        return hash((runs, repr(self.accounts), self.broken, self.marks))  # what a user typed may be a dict
 
 
 def read_overview(store: Store, before: Overview | None = None, *, deep: bool = True) -> Overview:
@@ -121,9 +124,11 @@ def read_overview(store: Store, before: Overview | None = None, *, deep: bool = 
             broken.append(f"{folder.removeprefix(naming.RUNS_FOLDER).rstrip('/')}: {error.message}")
     if deep or before is None:
         accounts = tuple(_read_accounts(store, before, broken))
+        marks: Marks | None = read_marks(store, before.marks if before else None)
     else:
-        accounts, broken = before.accounts, [*before.broken, *(b for b in broken if b not in before.broken)]
-    return Overview(tuple(runs), accounts, store.now(), tuple(broken))
+        accounts, marks = before.accounts, before.marks
+        broken = [*before.broken, *(b for b in broken if b not in before.broken)]
+    return Overview(tuple(runs), accounts, store.now(), tuple(broken), marks)
 
 
 def _with_receipts(store: Store, run: RunStory, before: RunStory | None, *, deep: bool) -> RunStory:

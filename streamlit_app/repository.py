@@ -5,7 +5,6 @@ in the background and costs what is new: sealed segments are kept on this comput
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -15,47 +14,39 @@ from pathlib import Path
 from typing import TypeVar
 
 from batonpass.core import naming
-from batonpass.core.codec import decode, encode
-from batonpass.core.errors import (
-    BatonpassError,
-    ConflictError,
-    FormatError,
-    NotFoundError,
-    StoreUnreachableError,
-)
-from batonpass.core.model import Account, Annotations, FileEntry, Manifest, Note, Root, Segment
+from batonpass.core.errors import BatonpassError, NotFoundError, StoreUnreachableError
+from batonpass.core.model import Account, Annotations, FileEntry, Manifest, Root, Segment
 from batonpass.core.snippets.inputs import WheelFile
-from batonpass.core.storage import ABSENT, Store
+from batonpass.core.storage import Store
 from batonpass.streamlit_app.access import guarded, refuse_download, refuse_when_read_only
 from batonpass.streamlit_app.condition import StoreCondition, read_condition
 from batonpass.streamlit_app.curves import RunCurves, read_curves
+from batonpass.streamlit_app.editing import edit_file, write_note
+from batonpass.streamlit_app.fetching import Fetching
 from batonpass.streamlit_app.herald import Herald
 from batonpass.streamlit_app.kept_curves import KeptCurves
 from batonpass.streamlit_app.local_cache import LocalCache
+from batonpass.streamlit_app.marks import Marks
 from batonpass.streamlit_app.overview import Overview, RunStory, read_overview
 from batonpass.streamlit_app.parsed import ParsedSegments
+from batonpass.streamlit_app.problem import Problem
 from batonpass.streamlit_app.proving import NewestProver
-from batonpass.sync.agent import find_agent, put_agent
+from batonpass.streamlit_app.vanishing import check_not_vanished
+from batonpass.sync.agent import put_agent
 from batonpass.sync.packing import unpacked
-from batonpass.sync.reading import fetch_segment, read_manifest, read_root
+from batonpass.sync.reading import fetch_segment, read_manifest
 from batonpass.sync.root import open_root
 
 POLL_S = 15.0
 """The youngest that data is when it is read again."""
 DEEP_POLL_S = 60.0
 """New runs, notes and accounts are looked for at most this often."""
+MANIFESTS = 50
+"""So many are remembered."""
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why the last reading failed, and what to do."""
-
-    message: str
-    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +71,11 @@ class Repository:
         prover: NewestProver | None = None,
         herald: Herald | None = None,
         first_wait_s: float = 60.0,
+        named: str = "",
     ) -> None:
         """`open_it` opens the store when it is first needed; `cache` is a folder of this store's own, or None to keep nothing. `prover`
-        and `herald` hear of each story that was read. `first_wait_s` is how long the first view of a store that was never seen waits for
-        its answer, and a look at the agent for a reading in progress.
+        and `herald` hear of each story that was read. `first_wait_s` is how long a page waits for what is not known yet. `named` is how
+        the user calls the store, for as long as it could not be opened.
         """
         self.prover = prover
         self.herald = herald
@@ -102,9 +94,11 @@ class Repository:
         self._tried_at = float("-inf")
         self._deep_at = float("-inf")
         self._problem: Problem | None = None
-        self._agent: WheelFile | None = None
-        self._agent_at = float("-inf")
-        self._root: Root | None = None
+        self._named = named
+        self._put = Marks()
+        """What this process itself has put there, for a list that lags."""
+        self._fetching = Fetching(first_wait_s)
+        self._manifests: dict[str, Manifest] = {}
         self._curves = KeptCurves()
         self._parsed = ParsedSegments(self.segment)
 
@@ -112,14 +106,19 @@ class Repository:
         """What is known now. A reading that is due goes on in the background. Only where nothing is known at all is it waited for, and
         only for a moment: a far store is then still being read, and there is neither a story nor a problem.
         """
-        is_due = self._clock() - self._tried_at >= self._poll_s
         is_new = self._overview is None and self._problem is None
-        if is_due and not self._reading.locked():
-            reading = threading.Thread(target=self.refresh, name="batonpass-app-reading", daemon=True)
-            reading.start()
-            if is_new:
-                reading.join(self._first_wait_s)
+        if self._clock() - self._tried_at >= self._poll_s:
+            self.read_soon(wait_s=self._first_wait_s if is_new else 0.0)
         return View(self._overview, max(0.0, self._clock() - self._read_at), self._problem)
+
+    def read_soon(self, *, deep: bool = False, wait_s: float | None = None) -> None:
+        """Read in the background, unless that goes on already, and wait for it only for a moment (`wait_s`; None: as for what is new)."""
+        if not self._reading.locked():
+            reading = threading.Thread(
+                target=self.refresh, kwargs={"deep": deep}, name="batonpass-app-reading", daemon=True
+            )
+            reading.start()
+            reading.join(self._first_wait_s if wait_s is None else wait_s)
 
     def refresh(self, *, deep: bool = False) -> View:
         """Read now and wait for it. A store that fails leaves the last story in place and a `problem` in the view."""
@@ -128,9 +127,9 @@ class Repository:
             deep = deep or self._clock() - self._deep_at >= DEEP_POLL_S
             try:
                 overview = read_overview(self._opened(), self._overview, deep=deep)
-                self._check_not_vanished(overview)
+                check_not_vanished(self._opened(), self._overview, overview)
             except BatonpassError as error:
-                self._problem = Problem(error.message, error.hint)
+                self._problem = Problem.of(error)
             else:
                 changed = self._overview is None or overview.fingerprint != self._overview.fingerprint
                 for run in overview.runs:  # who sees the new story finds the curves ready
@@ -153,18 +152,25 @@ class Repository:
         """A sealed segment, from this computer when it was read before. FormatError when its bytes are not the promised ones."""
         return self._cache.segment(segment, lambda wanted: fetch_segment(self._opened(), wanted))
 
-    def curves(self, run: RunStory, *, patience_s: float | None = None) -> RunCurves | None:
-        """Every metric of a run, stitched; kept until one of its sessions has something new. None where they are not here within
-        `patience_s`: they are then still being read, and come all the same.
-        """
-        return self._curves.get(run.files.folder, _version(run), partial(self._stitch, run), patience_s=patience_s)
+    def curves(self, run: RunStory) -> RunCurves:
+        """Every metric of a run, stitched; kept until one of its sessions has something new. StillReadingError as long as that takes."""
+        folder, version = run.files.folder, _version(run)
+        kept = self._curves.look(folder, version)
+        if kept is not None:
+            return kept
+        bring = partial(self._curves.get, folder, version, partial(self._stitch, run))
+        return self._fetching.get(("curves", folder, version), "what was logged", bring)
 
     def _stitch(self, run: RunStory) -> RunCurves:
         return read_curves(run, self._parsed.read)
 
     def manifest(self, key: str, *, store_id: str | None = None) -> Manifest:
-        """One checkpoint's manifest."""
-        return read_manifest(self._opened(), key, store_id=store_id)
+        """One checkpoint's manifest, which never changes. StillReadingError as long as it is on its way."""
+        if key not in self._manifests:
+            read = partial(read_manifest, store_id=store_id)
+            found = self._fetching.get(("manifest", key), "the list of its files", lambda: read(self._opened(), key))
+            self._manifests = {**dict([*self._manifests.items()][-MANIFESTS:]), key: found}
+        return self._manifests[key]
 
     def checkpoint_file(self, folder: str, entry: FileEntry) -> bytes:
         """One file of a checkpoint, whole and unpacked. FormatError where it does not unpack to what its manifest promises."""
@@ -192,10 +198,7 @@ class Repository:
     def add_note(self, prefix: str, text: str, replaces: str | None = None) -> None:
         """Write a note as a file of its own under `prefix`, and read the store again. StoreError where it cannot be written."""
         refuse_when_read_only("Writing notes")
-        store = self._opened()
-        now = store.now()
-        note = Note(f"{now:%Y%m%dt%H%M%S}-{secrets.token_hex(3)}", now, text, replaces)
-        store.put(f"{prefix}{note.id}.json", encode(note), expect=ABSENT)
+        write_note(self._opened(), prefix, text, replaces)
         self.refresh(deep=True)
 
     def edit_annotations(self, folder: str, change: Callable[[Annotations], Annotations]) -> None:
@@ -207,16 +210,11 @@ class Repository:
         self._edit(naming.account_file(label), Account(label), change)
 
     def agent(self) -> WheelFile | None:
-        """The agent's wheel as it lies on the store, looked up again once a minute; None where there is none."""
-        if self._overview is None or self._problem is not None:
-            problem = self._problem or Problem("the store is still being read", "It comes by itself in a moment.")
-            raise StoreUnreachableError(problem.message, hint=problem.hint)
-        if self._agent is None or self._clock() - self._agent_at >= DEEP_POLL_S:
-            self._agent, self._agent_at = find_agent(self._opened()), self._clock()
-        return self._agent
+        """The agent's wheel as it lay on the store at the last deep reading; None where there is none. StoreUnreachableError before that."""
+        return self._marks().agent or self._put.agent
 
     def agent_there(self) -> bool | None:
-        """Whether a cell can install the agent from this store; None when the store did not answer."""
+        """Whether a cell can install the agent from this store; None when the store has not answered yet."""
         try:
             return self.agent() is not None
         except BatonpassError:
@@ -227,8 +225,9 @@ class Repository:
         first: a folder that holds only a wheel would be taken for somebody else's.
         """
         refuse_when_read_only("Putting the agent on the store")
-        self._root = open_root(self._opened(), create=True)
-        self._agent, self._agent_at = put_agent(self._opened()), self._clock()
+        root = open_root(self._opened(), create=True)
+        self._put = Marks(root=root, agent=put_agent(self._opened()))
+        self.refresh(deep=True)
 
     @property
     def proves_arrival(self) -> bool:
@@ -237,43 +236,27 @@ class Repository:
 
     @property
     def url(self) -> str:
-        """The string that opens the store again. StoreError when it cannot be opened at all."""
-        return self._opened().url
+        """The string that opens the store again; as the user calls it where it is far and has not been opened yet."""
+        far = self._store is None and "://" in self._named
+        return self._named if far else self._opened().url
 
     def root(self) -> Root:
-        """What marks the store as ours; NotFoundError where no run was ever created on it."""
-        if self._root is None:
-            self._root = read_root(self._opened())
-        return self._root
+        """What marks the store as ours. NotFoundError where no run was ever created on it, StoreUnreachableError before it was read."""
+        root = self._marks().root or self._put.root
+        if root is None:
+            raise NotFoundError("this store bears no mark of ours yet", hint="It is made with the first run.")
+        return root
+
+    def _marks(self) -> Marks:
+        if self._overview is None or self._overview.marks is None:
+            problem = self._problem or Problem("the store is still being read", "It comes by itself in a moment.")
+            raise StoreUnreachableError(problem.message, hint=problem.hint)
+        return self._overview.marks
 
     def _edit(self, key: str, default: T, change: Callable[[T], T]) -> None:
         refuse_when_read_only("Changing what is noted")
-        store = self._opened()
-        for last in (False, True):
-            try:
-                version = store.stat(key).version
-                old = decode(type(default), store.get(key), key=key)
-            except NotFoundError:
-                version, old = ABSENT, default
-            try:
-                store.put(key, encode(change(old)), expect=version)
-                break
-            except ConflictError:
-                if last:
-                    raise
+        edit_file(self._opened(), key, default, change)
         self.refresh(deep=True)
-
-    def _check_not_vanished(self, overview: Overview) -> None:
-        """A folder that is not mounted looks empty. Where runs were, that is no answer, unless the store's own mark is still there."""
-        if overview.runs or self._overview is None or not self._overview.runs:
-            return
-        try:
-            read_root(self._opened())
-        except (NotFoundError, FormatError) as error:
-            raise StoreUnreachableError(
-                f"where {len(self._overview.runs)} runs were, nothing is found now",
-                hint="is the disk connected, the Drive mounted, the folder renamed?",
-            ) from error
 
     def _opened(self) -> Store:
         if self._store is None:

@@ -13,7 +13,7 @@ from batonpass.core.snippets.inputs import WheelFile
 from batonpass.core.storage import ObjectInfo, Store
 from batonpass.sync.wheel import Wheel, build_wheel
 
-__all__ = ["Wheel", "build_wheel", "find_agent", "put_agent"]
+__all__ = ["Wheel", "build_wheel", "find_agent", "hash_agent", "newest_agent", "put_agent"]
 
 _OURS = re.compile(rf"{naming.AGENT_FOLDER}batonpass-(?P<version>[0-9][0-9A-Za-z.]*)-py3-none-any\.whl")
 
@@ -36,12 +36,20 @@ def put_agent(store: Store) -> WheelFile:
 
 def find_agent(store: Store) -> WheelFile | None:
     """The newest version of the agent on the store, with the sha256 of the bytes it holds now; None where there is none."""
+    newest = newest_agent(store)
+    return hash_agent(store, newest) if newest is not None else None
+
+
+def newest_agent(store: Store) -> ObjectInfo | None:
+    """The newest version of the agent, as the store lists it; nothing of its content is read."""
     found = [info for info in store.list_objects(naming.AGENT_FOLDER) if _OURS.fullmatch(info.key)]
-    if not found:
-        return None
-    newest = max(found, key=_version)
-    digest = hash_bytes(store.get(newest.key, store_id=newest.id))
-    return WheelFile(newest.key.removeprefix(naming.AGENT_FOLDER), digest.sha256, newest.id)
+    return max(found, key=_version, default=None)
+
+
+def hash_agent(store: Store, wheel: ObjectInfo) -> WheelFile:
+    """A listed wheel with the sha256 of the bytes that the store holds now."""
+    digest = hash_bytes(store.get(wheel.key, store_id=wheel.id))
+    return WheelFile(wheel.key.removeprefix(naming.AGENT_FOLDER), digest.sha256, wheel.id)
 
 
 def _version(info: ObjectInfo) -> tuple[tuple[int, ...], str]:

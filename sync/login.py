@@ -106,6 +106,7 @@ def _wait(flow: Any) -> Any:
             port=0,
             timeout_seconds=_WAIT_S,
             authorization_prompt_message="{url}",
+            success_message="Batonpass has the answer. What came of it stands in the terminal; this window can be closed.",
             access_type="offline",
             prompt="select_account consent",
         )

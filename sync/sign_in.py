@@ -1,7 +1,8 @@
 """Finds the credential for Google Drive and keeps it fresh. Never opens a browser, never logs or repeats a secret.
 
 In this order: BATONPASS_DRIVE_TOKEN (JSON text or the path of a file: a refresh token as `batonpass login` writes it, or a service
-account's key), else on Colab only what `google.colab.auth.authenticate_user()` left there.
+account's key), else the file that `batonpass login` wrote into the home folder, else on Colab only what
+`google.colab.auth.authenticate_user()` left there.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ DRIVE_FILE = "https://www.googleapis.com/auth/drive.file"
 """Sees and changes only what the same OAuth client made: the least that Batonpass needs."""
 DRIVE_FULL = "https://www.googleapis.com/auth/drive"
 TIMEOUT_S = 60.0
+TOKEN_FILE = "drive-token.json"  # noqa: S105  # a file's name
+"""In the home folder: where `batonpass login` puts the token unless told otherwise."""
 _LOGIN = "run `batonpass login` on a computer and put the token it writes into the secret BATONPASS_DRIVE_TOKEN"
 _UNTICKED = f"tick the box for Google Drive on Google's page: {_LOGIN}"
 _EXPIRED = (
@@ -104,6 +107,9 @@ def find_credential(settings: Settings, environment: Mapping[str, str] | None = 
     token = (settings.drive_token or "").strip()
     if token:
         return _read_token(token) if token.startswith("{") else _TokenFile(token).first()
+    kept = settings.home / TOKEN_FILE
+    if kept.is_file():
+        return _TokenFile(str(kept)).first()
     if _on_colab(os.environ if environment is None else environment):
         return _ask_colab()
     raise SignInError("no sign-in for Google Drive", op="sign in", hint=_LOGIN)
@@ -175,7 +181,11 @@ def _read_token(text: str) -> Credential:
         return _authorized_user(tree)
     except (ValueError, KeyError, TypeError, AttributeError):
         pass  # the parser's own message would quote the secret
-    raise SignInError("BATONPASS_DRIVE_TOKEN holds no credential that can be read", op="sign in", hint=_LOGIN)
+    raise SignInError(
+        "the Drive credential is neither a token of batonpass login nor a service account's key",
+        op="sign in",
+        hint=_LOGIN,
+    )
 
 
 def _read_file(path: str) -> str:

@@ -55,7 +55,7 @@ class LongRun:
         overview = self.repository.refresh(deep=True).overview
         assert overview is not None
         self.run: RunStory = overview.runs[0]
-        self.curves: RunCurves = curves_of(self.repository, self.run)
+        self.curves: RunCurves = self.repository.curves(self.run)
         self._parsed = ParsedSegments(self.repository.segment)
 
     def opened(self) -> Repository:
@@ -64,22 +64,15 @@ class LongRun:
 
     def cold(self) -> list[Line]:
         """The app has just begun, with the story of its last visit: each segment is read from the disk, hashed, parsed, stitched, drawn."""
-        return drawn(curves_of(self.opened(), self.run))
+        return drawn(self.opened().curves(self.run))
 
     def warm(self) -> list[Line]:
         """The app has shown this run before."""
-        return drawn(curves_of(self.repository, self.run))
+        return drawn(self.repository.curves(self.run))
 
     def renewed(self) -> list[Line]:
         """A session has something new: what was parsed is kept, all of it is stitched again."""
         return drawn(read_curves(self.run, self._parsed.read))
-
-
-def curves_of(repository: Repository, run: RunStory) -> RunCurves:
-    """Waited for, however long they take."""
-    curves = repository.curves(run)
-    assert curves is not None
-    return curves
 
 
 def drawn(curves: RunCurves, **how: object) -> list[Line]:
@@ -205,8 +198,8 @@ def look_at_large(folder: str) -> None:
     overview = repository.refresh(deep=True).overview
     assert overview is not None
     run = overview.runs[0]
-    cold = seconds(lambda: drawn(curves_of(repository, run)))
-    warm = seconds(lambda: drawn(curves_of(repository, run)))
+    cold = seconds(lambda: drawn(repository.curves(run)))
+    warm = seconds(lambda: drawn(repository.curves(run)))
     print(cold, warm, peak_bytes())
 
 

@@ -1,5 +1,6 @@
 """Pages in a real Chromium, each beside a bare Streamlit page in turns: how much longer until it stands, and what a quiet minute sends.
-`python bench/app/pages.py` takes 15 turns of each; with `--quick` 3 turns on small stores, only to see that it runs.
+Then a page of twelve charts open for five minutes while its run trains: how long the browser's main thread is held up, and its heap.
+`python bench/app/pages.py` takes 15 turns of each; with `--quick` 3 turns on small stores and 20 s, only to see that it runs.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
+from urllib.parse import urlencode
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HERE = str(Path(__file__).resolve().parent)
@@ -29,13 +31,16 @@ def load(name: str, path: str) -> Any:
 
 
 stores = load("bench_app_stores", "bench/app/stores.py")
+open_page = load("bench_app_open_page", "bench/app/open_page.py")
 live = load("tests_live_app", "tests/app/live_app.py")
 tables = load("bench_tables", "bench/tables.py")
 BARE = "import streamlit as st\nst.title('Bare')\nst.write('nothing else')\n"
 STANDS = """() => document.querySelector('[data-testid="stApp"][data-test-script-state="notRunning"]')
     && document.querySelector('[data-testid="stMain"] h1') && !document.querySelector('[data-testid="stSkeleton"]')"""
+DRAWN = "() => document.querySelector('[data-testid=\"stMain\"] canvas')"
+TWELVE = f"run?{urlencode({'run': '10000000', 'metrics': stores.metric_names(12)}, doseq=True)}"
 MEASURED = {
-    "Run page, 12 metrics": (stores.Size(sessions=8, metrics=12, points=2000, tail_points=20), "run?run=10000000"),
+    "Run page, 12 metrics drawn": (stores.Size(sessions=8, metrics=12, points=2000, tail_points=20), TWELVE),
     "Morning page, 500 runs x 200 metrics": (
         stores.Size(runs=500, sessions=2, metrics=200, points=20, tail_points=5),
         "",
@@ -58,7 +63,7 @@ def measure(folder: Path, *, smoke: bool = False, turns: int = 15) -> str:
             times: dict[str, list[float]] = {"bare": [], "ours": []}
             for turn in range(turns + 2):  # the first two warm the caches of the server and of the browser
                 for who, url in (("bare", bare), ("ours", f"{ours}/{path}")):
-                    taken = _until_it_stands(page, url)
+                    taken = _until_it_stands(page, url, has_charts=who == "ours" and bool(path))
                     times[who] += [taken] if turn >= 2 else []
             sent = _quiet_bytes(page, 20 if smoke else 60)
         more = median(times["ours"]) - median(times["bare"])
@@ -67,11 +72,14 @@ def measure(folder: Path, *, smoke: bool = False, turns: int = 15) -> str:
     return str(tables.render(f"Pages in Chromium, {turns} turns each", head, rows))
 
 
-def _until_it_stands(page: Any, url: str) -> float:
+def _until_it_stands(page: Any, url: str, *, has_charts: bool) -> float:
+    """With its charts on it, where it has some: not before their canvas is there."""
     page.goto("about:blank")
     began = time.perf_counter()
     page.goto(url, wait_until="commit")
     page.wait_for_function(STANDS, timeout=120_000)
+    if has_charts:
+        page.wait_for_function(DRAWN, timeout=120_000)
     return time.perf_counter() - began
 
 
@@ -125,3 +133,4 @@ if __name__ == "__main__":
     quick = "--quick" in sys.argv
     with tempfile.TemporaryDirectory(prefix="batonpass-bench-") as name:
         print(measure(Path(name), smoke=quick, turns=3 if quick else 15))
+        print(open_page.measure(Path(name) / "open", seconds=20 if quick else 300))

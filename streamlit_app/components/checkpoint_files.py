@@ -7,8 +7,10 @@ import streamlit as st
 from batonpass.core.errors import BatonpassError
 from batonpass.core.lineage import Candidate
 from batonpass.streamlit_app.access import may_download
+from batonpass.streamlit_app.components.being_read import show_being_read
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import escaped, file_name
+from batonpass.streamlit_app.fetching import StillReadingError
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.wording import count, size
 
@@ -26,6 +28,9 @@ def show_checkpoint_files(page: Page, run: RunStory, candidate: Candidate) -> No
     with opened:
         try:
             manifest = page.repository.manifest(candidate.key, store_id=candidate.listing.id)
+        except StillReadingError as late:
+            show_being_read(late)
+            return
         except BatonpassError as error:
             st.warning(f"The list of its files cannot be read: {escaped(error.message, limit=300)}")
             return

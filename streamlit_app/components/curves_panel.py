@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from batonpass.core.model import Session
+from batonpass.streamlit_app.components.being_read import show_being_read
 from batonpass.streamlit_app.components.config_table import show_config_diff
 from batonpass.streamlit_app.components.curves_chart import curves_option
 from batonpass.streamlit_app.components.curves_controls import (
@@ -26,20 +27,20 @@ from batonpass.streamlit_app.components.resume_verdict import compare_resumes, j
 from batonpass.streamlit_app.components.run_choice import run_labels
 from batonpass.streamlit_app.components.text import escaped, file_name, plain
 from batonpass.streamlit_app.curves import Axis, RunCurves
+from batonpass.streamlit_app.fetching import StillReadingError
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.wording import count
 
 TABLE_ROWS = 5000
-PATIENCE_S = 2.0
-"""How long the page waits for curves that it has to have read; then it stands without them."""
 
 
 @st.fragment
 def show_curves(page: Page, run: RunStory) -> None:
     """Everything logged, as one line per metric over all sessions that count. A fragment: a control redraws the curves, not the page."""
-    track = _track(page, run)
-    if track is None:
-        _wait_for_curves(page, run)
+    try:
+        track = _track(page, run)
+    except StillReadingError as late:
+        show_being_read(late)
         return
     if not track.curves.series:
         st.markdown("No metric has been logged yet: `run.log(loss=loss)` in the loop fills this place within a minute.")
@@ -63,7 +64,8 @@ def show_curves(page: Page, run: RunStory) -> None:
     with st.expander("View and compare", icon=":material/tune:"):
         place_for_view = st.container()
         beside = choose_beside(labels)
-    tracks = [track, *_beside(page, beside, labels)]
+        others = _beside(page, beside, labels)
+    tracks = [track, *others]
     with place_for_metrics:
         metrics = choose_metrics(_names(tracks))
     with place_for_look:
@@ -88,34 +90,23 @@ def show_curves(page: Page, run: RunStory) -> None:
         say_broken(each.curves.broken)
 
 
-def _track(page: Page, run: RunStory, name: str | None = None) -> Track | None:
-    """None while its segments are still being read."""
+def _track(page: Page, run: RunStory, name: str | None = None) -> Track:
+    """StillReadingError while its segments are still being read."""
     sessions = {s.session.id: s.session for s in run.files.sessions}
-    curves = page.repository.curves(run, patience_s=PATIENCE_S)
-    return Track(name or plain(run.name, limit=40) or "(no name)", curves, sessions) if curves is not None else None
-
-
-@st.fragment(run_every=1)
-def _wait_for_curves(page: Page, run: RunStory) -> None:
-    if page.repository.curves(run, patience_s=0) is not None:
-        st.rerun()
-    st.markdown(
-        ":material/hourglass_top: The metrics of this run are being brought here. The curves come by themselves."
-    )
-    st.caption("Only the first time: what is sealed stays on this computer.")
+    return Track(name or plain(run.name, limit=40) or "(no name)", page.repository.curves(run), sessions)
 
 
 def _beside(page: Page, chosen: Sequence[str], labels: Mapping[str, str]) -> list[Track]:
-    """Those whose metrics are here; the others are waited for beside the chart."""
-    found = []
+    """The curves to lay beside; those that are still on their way are said in their place."""
+    tracks = []
     for run_id in chosen:
         run = page.overview.run(run_id)
-        track = _track(page, run, labels[run_id]) if run is not None else None
-        if track is not None:
-            found.append(track)
-        elif run is not None:
-            _wait_for_curves(page, run)
-    return found
+        try:
+            tracks += [_track(page, run, labels[run_id])] if run is not None else []
+        except StillReadingError as late:
+            show_being_read(late)
+            break
+    return tracks
 
 
 def _names(tracks: Sequence[Track]) -> list[str]:

@@ -12,8 +12,10 @@ import streamlit as st
 from batonpass.core.errors import BatonpassError
 from batonpass.streamlit_app.choice import current_choice, repository_of
 from batonpass.streamlit_app.components.pet import pose_now, show_pet
+from batonpass.streamlit_app.components.store_trouble import say_no_story, say_old_story
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.overview import Overview
+from batonpass.streamlit_app.problem import Problem
 from batonpass.streamlit_app.repository import Repository
 from batonpass.streamlit_app.standing import read_standing
 from batonpass.streamlit_app.wording import ago, plural
@@ -22,6 +24,8 @@ PULSE_S = 15
 READING_S = 1
 MORNING = "Morning"
 """The page that has the pet in large, and says in words beside it what it stands for."""
+SETTINGS = "Settings"
+"""The page where a store is chosen, to which it leads no link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def open_page(title: str) -> Page | None:
             view = repository.view()
             known = view.overview.fingerprint if view.overview else None
             if known is not None or view.problem is not None:
-                _pulse(repository, known, has_problem=view.problem is not None)
+                _pulse(repository, known, view.problem)
             if view.overview is not None and title != MORNING:
                 _show_small_pet(repository, view.overview)
     if repository is None:
@@ -74,19 +78,13 @@ def open_page(title: str) -> Page | None:
             _say_no_store()
         return None
     if view.problem is not None and view.overview is not None:
-        st.warning(
-            f"The store does not answer right now, so this is the story as of **{ago(view.age_s)}**. "
-            f"It says nothing about your sessions. ({escaped(view.problem.message, limit=200)})",
-            icon=":material/cloud_off:",
-        )
+        say_old_story(view.problem, view.age_s)
     if view.overview is None and view.problem is None:
         _wait_for_story(repository)
         return None
     if view.overview is None:
-        st.error(f"The store does not answer: {escaped(view.problem.message if view.problem else '', limit=300)}")
-        if view.problem and view.problem.hint:
-            st.markdown(f"What to do: {escaped(view.problem.hint, limit=300)}")
-        st.page_link("views/settings.py", label="Look at the settings", icon=":material/settings:")
+        if view.problem is not None:
+            say_no_story(view.problem, on_settings=title == SETTINGS)
         return None
     return Page(repository, view.overview, view.age_s, reader_zone())
 
@@ -142,11 +140,11 @@ def say_not_kept(error: BatonpassError) -> None:
 
 
 @st.fragment(run_every=PULSE_S)
-def _pulse(repository: Repository, fingerprint: int | None, *, has_problem: bool) -> None:
+def _pulse(repository: Repository, fingerprint: int | None, problem: Problem | None) -> None:
     """One line that lives. The page itself, with its charts, is sent again only when something on the store has changed."""
     view = repository.view()
     found = view.overview.fingerprint if view.overview else None
-    if found != fingerprint or (view.problem is not None) != has_problem:
+    if found != fingerprint or view.problem != problem:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
         if view.overview is not None:
@@ -155,4 +153,4 @@ def _pulse(repository: Repository, fingerprint: int | None, *, has_problem: bool
 
 
 def _read_again(repository: Repository) -> None:
-    repository.refresh(deep=True)
+    repository.read_soon(deep=True)

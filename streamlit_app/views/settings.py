@@ -6,30 +6,28 @@ from dataclasses import replace
 
 import streamlit as st
 
-from batonpass.core.errors import BatonpassError
-from batonpass.core.settings import read_settings
 from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.choice import choose_store, current_choice, look_at_sample, repository_of
 from batonpass.streamlit_app.components.agent_button import show_agent_button
 from batonpass.streamlit_app.components.alerts_panel import show_alerts_settings
 from batonpass.streamlit_app.components.appearance import show_appearance
 from batonpass.streamlit_app.components.checklist import first_day_steps, show_checklist
-from batonpass.streamlit_app.components.page import Page, open_page, say_broken
+from batonpass.streamlit_app.components.credential import show_credential
+from batonpass.streamlit_app.components.page import SETTINGS, Page, open_page, say_broken
 from batonpass.streamlit_app.components.pet import NO_PET, show_pet
 from batonpass.streamlit_app.components.pet_drawing import COATS, Mood
 from batonpass.streamlit_app.components.space import show_space
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.preferences import load_preferences, preferences_file, save_preferences
-from batonpass.sync.sign_in import find_credential
 
 
 def show() -> None:
     """The page."""
-    page = open_page("Settings")
+    page = open_page(SETTINGS)
     left, right = st.columns(2, gap="large")
     with left:
         _store()
-        _sign_in()
+        show_credential()
         if page is not None:
             if page.mount and not is_read_only():
                 _receipts(page)
@@ -85,27 +83,6 @@ def _save_store(url: str) -> None:
         st.error(f"Could not be remembered in {escaped(preferences_file())}: {escaped(error)}")
     else:
         st.rerun()
-
-
-def _sign_in() -> None:
-    st.subheader("Drive sign-in", anchor=False)
-    settings = read_settings()
-    try:
-        kind = find_credential(settings).kind
-    except BatonpassError as error:
-        if settings.drive_token:
-            st.markdown(f":material/key_off: The credential cannot be used: {escaped(error.message, limit=200)}")
-        else:
-            st.markdown(
-                ":material/key_off: No Drive credential on this computer. **None is needed** for a folder, also not for "
-                "one that Drive for desktop keeps in step."
-            )
-        st.caption(f"For a gdrive store: {escaped(error.hint.replace(chr(96), chr(39)), limit=300)}")
-    else:
-        st.markdown(
-            f":material/key: A credential is set ({escaped(kind)}). It is only used for gdrive stores, and never shown."
-        )
-    st.caption("`batonpass doctor`, in a terminal, asks Google what it really allows.")
 
 
 def _receipts(page: Page) -> None:

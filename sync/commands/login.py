@@ -24,10 +24,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Open the browser, wait for the answer, write the token for its owner's eyes only."""
     from batonpass.sync.login import login  # noqa: PLC0415  # --help needs none of it
+    from batonpass.sync.sign_in import TOKEN_FILE  # noqa: PLC0415
 
-    path = login(args.client_secrets, args.to or read_settings().home / "drive-token.json", say=note)
+    settings = read_settings()
+    usual = settings.home / TOKEN_FILE
+    path = login(args.client_secrets, args.to or usual, say=note)
     show(f"the token is in {path}, readable by you only")
-    show(f"on this computer: set BATONPASS_DRIVE_TOKEN={path}")
+    if path == usual and not settings.drive_token:
+        show("on this computer it is found there by itself")
+    elif settings.drive_token != str(path):
+        show(f"on this computer: set BATONPASS_DRIVE_TOKEN={path}")
     show(
         "in a notebook: make a secret named BATONPASS_DRIVE_TOKEN and paste the content of that file; never into a cell"
     )

@@ -1,6 +1,5 @@
 """What is drawn of a run: every extreme at every zoom, every row once, and only what is new parsed again."""
 
-import threading
 from dataclasses import replace
 from datetime import UTC
 
@@ -269,21 +268,6 @@ def test_an_older_version_of_a_long_run_is_let_go_of_before_the_next_is_made():
 
     assert versions(KeptCurves(twice_bytes=0)) == [False, False], "a long run, never held twice"
     assert versions(KeptCurves()) == [False, True, True]
-
-
-def test_who_has_no_patience_gets_the_curves_later_and_they_are_made_once():
-    kept, may, made = KeptCurves(), threading.Event(), []
-
-    def make():
-        may.wait(30)
-        made.append(1)
-        return RunCurves((), {"loss": curve([(1, 1.0, 0)])}, {})
-
-    assert kept.get("a", 1, make, patience_s=0) is None
-    assert kept.get("a", 1, make, patience_s=0.01) is None
-    may.set()
-    assert kept.get("a", 1, make) is kept.get("a", 1, make)
-    assert made == [1]
 
 
 def test_what_went_wrong_in_making_curves_is_told_to_who_asked_and_tried_again():

@@ -261,5 +261,5 @@ def test_a_store_that_cannot_be_opened_is_not_called_empty(app: AppMaker, monkey
     monkeypatch.setenv("BATONPASS_DRIVE_TOKEN", "{half a token")
     at = app("gdrive://batonpass")
     assert not at.exception
-    assert "does not answer" in words(at)
+    assert "not signed in" in words(at)
     assert "No run yet" not in words(at)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from batonpass.core.errors import SignInError, StoreFullError, UsageError
 from batonpass.core.settings import Settings
-from batonpass.sync.sign_in import check_endpoint, find_credential
+from batonpass.sync.sign_in import TOKEN_FILE, check_endpoint, find_credential
 
 
 def settings(token: str | None, home: Path = Path("home")) -> Settings:
@@ -56,6 +56,19 @@ def test_a_token_may_be_text_or_a_file(emulator, tmp_path):
         credential.ensure_fresh()
         assert credential.scopes == {"https://www.googleapis.com/auth/drive.file"}
         assert text not in repr(credential)
+
+
+def test_what_login_wrote_at_home_is_found_by_itself_and_the_variable_wins(emulator, tmp_path):
+    """Without a variable; a newer token in that file is taken up like in any other."""
+    kept = tmp_path / TOKEN_FILE
+    kept.write_text(emulator.token(client_id="kept.apps.example.org"))
+    assert find_credential(settings(None, tmp_path), {}).client_id == "kept.apps.example.org"
+    named = emulator.token(client_id="named.apps.example.org")
+    assert find_credential(settings(named, tmp_path), {}).client_id == "named.apps.example.org"
+    kept.write_text("{not json GOCSPX-secret")
+    with pytest.raises(SignInError) as caught:
+        find_credential(settings(None, tmp_path), {})
+    assert "GOCSPX-secret" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_token_is_not_sent_in_the_clear():

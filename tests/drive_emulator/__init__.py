@@ -5,6 +5,7 @@
     query.py      the language of `q`                           fields.py     the language of `fields`
     uploads.py    resumable sessions                            answers.py    answers and errors as Google words them
     files.py, media.py, sign_in.py                              one group of calls each
+    consent.py    the page that asks a person in a real browser
     v3.py         the words of v3 over the same files       tls.py, link.py   HTTPS as a proxy; how fast the wire is
     temper.py     what the real Drive may do, one way or the other
     revisions.py  older contents, and what they cost

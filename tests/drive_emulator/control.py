@@ -73,7 +73,7 @@ class Control:
         return self.storage.accounts.handed_out
 
     def do_consent(self, answer: str) -> None:
-        """What the person at the consent page does from now on: yes, no, or unticked."""
+        """What the person at the consent page does from now on: yes, no, unticked, or ask (a page in a browser)."""
         self.calls.sign_in.consent = answer
 
     def do_shared_drive(self, members: dict[str, str], quota_bytes: int = 100 << 30) -> str:

@@ -28,6 +28,7 @@ def emulator(emulator_process: Emulator) -> Iterator[Emulator]:
     emulator_process.control("settings", list_lag_s=0, latency_s=0, clock_skew_s=0, page_limit=1000)
     emulator_process.control("settings", creates_per_s=0, link_bytes_per_s=0)
     emulator_process.control("temper", name="kind")
+    emulator_process.control("consent", answer="yes")
 
 
 @pytest.fixture(params=["kind", "strict"])

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from drive_emulator.accounts import Grant
 from drive_emulator.answers import Answer, as_json
+from drive_emulator.consent import consent_page, granted_scopes
 from drive_emulator.exchange import Exchange
 from drive_emulator.storage import Storage
 
@@ -20,16 +21,21 @@ class SignIn:
         self.accounts = storage.accounts
         self.codes: dict[str, Grant] = {}
         self.consent = "yes"
-        """What the person does at the page: "yes", "no", or "unticked" (yes, but not to what was asked)."""
+        """What the person does at the page: "yes", "no", "unticked" (yes, but not to what was asked), or "ask": a page that waits for them."""
 
     def page(self, exchange: Exchange) -> Answer:
-        """The person answers at once, as the account named in `login_hint` (or ann)."""
+        """The person answers at once, as the account named in `login_hint` (or ann), unless a page is to ask them."""
         query = exchange.query
-        if self.consent == "no":
+        account = query.get("login_hint", "ann@example.org")
+        if self.consent == "ask" and "answered" not in query:
+            return consent_page(query, account)
+        if self.consent == "no" or query.get("does") == "deny":
             back = urlencode({"error": "access_denied", "state": query.get("state", "")})
             return Answer(302, {"Location": f"{query['redirect_uri']}?{back}"})
-        scope = query["scope"] if self.consent == "yes" else "openid"
-        account = query.get("login_hint", "ann@example.org")
+        if self.consent == "ask":
+            scope = granted_scopes(query)
+        else:
+            scope = query["scope"] if self.consent == "yes" else "openid"
         code = secrets.token_urlsafe(12)
         self.codes[code] = self.accounts.grant(account, query["client_id"], scope.split())
         self.accounts.handed_out.append(code)
