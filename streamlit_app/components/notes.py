@@ -46,12 +46,19 @@ def edit_notes(page: Page, notes: tuple[Note, ...], write: Writer, *, key: str) 
 
 
 def _new_note(write: Writer, key: str) -> None:
-    with st.form(f"new-note-{key}", clear_on_submit=True, border=False):
+    """The text leaves its field only once it is kept."""
+    kept = f"notes-kept-{key}"
+    number = st.session_state.setdefault(kept, 0)
+    with st.form(f"new-note-{key}", border=False):
         text = st.text_area(
-            "New note", max_chars=LONGEST, placeholder="What would you want to know in two weeks?", height=90
+            "New note",
+            max_chars=LONGEST,
+            placeholder="What would you want to know in two weeks?",
+            height=90,
+            key=f"new-note-{key}-{number}",
         )
         if st.form_submit_button("Keep this note", icon=":material/note_add:") and (text or "").strip():
-            _write(write, text or "", None)
+            _write(write, text or "", None, then=lambda: st.session_state.__setitem__(kept, number + 1))
 
 
 def _show_older(page: Page, older: tuple[Note, ...]) -> None:
@@ -83,10 +90,11 @@ def _change(write: Writer, note: Note) -> None:
         st.caption("The older text stays readable. An empty text takes the note off the list.")
 
 
-def _write(write: Writer, text: str, replaces: str | None) -> None:
+def _write(write: Writer, text: str, replaces: str | None, then: Callable[[], None] = lambda: None) -> None:
     try:
         write(text.strip(), replaces)
     except BatonpassError as error:
         say_not_kept(error)
     else:
+        then()
         st.rerun()

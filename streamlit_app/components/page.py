@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,13 +15,15 @@ from batonpass.streamlit_app.components.pet import pose_now, show_pet
 from batonpass.streamlit_app.components.store_trouble import say_no_story, say_old_story
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.overview import Overview
-from batonpass.streamlit_app.problem import Problem
-from batonpass.streamlit_app.repository import Repository
+from batonpass.streamlit_app.repository import Repository, View
+from batonpass.streamlit_app.sight import sight
 from batonpass.streamlit_app.standing import read_standing
 from batonpass.streamlit_app.wording import ago, plural
 
 PULSE_S = 15
 READING_S = 1
+OLD_S = 120.0
+"""From this age on the Morning page says in a sentence that its numbers are old."""
 MORNING = "Morning"
 """The page that has the pet in large, and says in words beside it what it stands for."""
 SETTINGS = "Settings"
@@ -68,9 +70,8 @@ def open_page(title: str) -> Page | None:
         st.title(title, anchor=False, width="content")
         if repository is not None:
             view = repository.view()
-            known = view.overview.fingerprint if view.overview else None
-            if known is not None or view.problem is not None:
-                _pulse(repository, known, view.problem)
+            if view.overview is not None or view.problem is not None:
+                _pulse(repository, _drawn(repository, view))
             if view.overview is not None and title != MORNING:
                 _show_small_pet(repository, view.overview)
     if repository is None:
@@ -140,17 +141,19 @@ def say_not_kept(error: BatonpassError) -> None:
 
 
 @st.fragment(run_every=PULSE_S)
-def _pulse(repository: Repository, fingerprint: int | None, problem: Problem | None) -> None:
-    """One line that lives. The page itself, with its charts, is sent again only when something on the store has changed."""
+def _pulse(repository: Repository, drawn: Hashable) -> None:
+    """One line that lives. The page itself, with its charts, is sent again only when it has something else to say, or on demand."""
     view = repository.view()
-    found = view.overview.fingerprint if view.overview else None
-    if found != fingerprint or view.problem != problem:
+    if _drawn(repository, view) != drawn:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
         if view.overview is not None:
             st.caption(f":material/schedule: Read {ago(view.age_s)}", width="content")
-        st.button("Read again", on_click=_read_again, args=(repository,), type="tertiary", icon=":material/refresh:")
+        if st.button("Read again", type="tertiary", icon=":material/refresh:"):
+            repository.read_soon(deep=True)
+            st.rerun()
 
 
-def _read_again(repository: Repository) -> None:
-    repository.read_soon(deep=True)
+def _drawn(repository: Repository, view: View) -> Hashable:
+    """What a page that is drawn from this view says, as far as the view decides."""
+    return sight(view.overview, mount=not repository.proves_arrival), view.problem, view.age_s > OLD_S

@@ -31,7 +31,7 @@ def pose_now(store: str, story: Hashable, standings: Mapping[str, RunStanding]) 
     """The pose that these runs (by id) call for in this tab, which remembers what it saw; `story` names what is being drawn."""
     watch = look(st.session_state.get(_WATCH), store, story, standings)
     st.session_state[_WATCH] = watch
-    return mood(live=any(s.is_live for s in standings.values()), durable=sits(watch, standings))
+    return mood(live=any(s.is_live and not s.is_quiet for s in standings.values()), durable=sits(watch, standings))
 
 
 def show_pet(pose: Mood, *, words: str = "", width: int = 120) -> None:

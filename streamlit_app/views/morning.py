@@ -13,7 +13,7 @@ from batonpass.streamlit_app.alerts import Alert, alerts
 from batonpass.streamlit_app.choice import current_choice
 from batonpass.streamlit_app.components.empty import show_empty
 from batonpass.streamlit_app.components.more_runs import Stood, show_more_runs
-from batonpass.streamlit_app.components.page import Page, open_page, say_broken
+from batonpass.streamlit_app.components.page import OLD_S, Page, open_page, say_broken
 from batonpass.streamlit_app.components.pet import pose_now, show_pet
 from batonpass.streamlit_app.components.run_card import show_run_card
 from batonpass.streamlit_app.overview import RunStory
@@ -23,7 +23,6 @@ from batonpass.streamlit_app.wording import ago, plural
 
 FEW = 9  # so many runs all have a card of their own
 CARDS = 5  # of more, those that moved last have one; the others stand in a table
-OLD_S = 120.0  # from this age on the page says in a sentence that its numbers are old
 
 
 def show() -> None:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.choice import address_of
-from batonpass.streamlit_app.components.checkpoints_table import show_checkpoints
-from batonpass.streamlit_app.components.config_table import show_config
 from batonpass.streamlit_app.components.curves_panel import show_curves
 from batonpass.streamlit_app.components.forget_run import say_forgotten
-from batonpass.streamlit_app.components.notes import show_notes
-from batonpass.streamlit_app.components.organise import show_organise
 from batonpass.streamlit_app.components.outlook import outlook
 from batonpass.streamlit_app.components.page import Page, open_page, say_broken
 from batonpass.streamlit_app.components.run_choice import choose_run
-from batonpass.streamlit_app.components.sessions_table import show_sessions
+from batonpass.streamlit_app.components.run_parts import show_parts
 from batonpass.streamlit_app.components.state_badge import show_state
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.overview import RunStory
@@ -33,21 +28,7 @@ def show() -> None:
     standing = read_standing(run, page.as_of, mount=page.mount)
     _head(page, run, standing)
     show_curves(page, run)
-    names = ["Sessions", "Checkpoints", "Notes", "Config", "Organise"]
-    sessions, checkpoints, notes, config, organise = st.tabs(names)
-    with sessions:
-        show_sessions(page, run)
-    with checkpoints:
-        show_checkpoints(page, run, standing)
-    with notes:
-        show_notes(page, run)
-    with config:
-        show_config(run)
-    with organise:
-        if is_read_only():
-            st.caption("This app only looks: title, tags, goal and deadline are changed on your own computer.")
-        else:
-            show_organise(page, run, standing)
+    show_parts(page, run, standing)
     say_broken(run.files.broken)
 
 

@@ -23,6 +23,8 @@ PAGES = ("morning", "run", "machines", "accounts", "resume", "settings")
 HOSTILE = "<img src=x onerror=alert(1)> **bold** [link](http://evil.example) :red[x] $x^2$ `c` www.evil.example \x1b[31m\u202e| \" ' {b}"
 
 AppMaker = Callable[..., AppTest]
+PARTS = ("Sessions", "Checkpoints", "Notes", "Config", "Organise")
+"""What stands under the tabs of the Run page."""
 
 
 @pytest.fixture(autouse=True)
@@ -145,10 +147,17 @@ def edit(path: Path, **changes: object) -> None:
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> AppMaker:
-    """Makes the app on a store (a path), on the sample, or on nothing, and opens a page of it."""
+    """Makes the app on a store (a path), on the sample, or on nothing, and opens a page of it, with all parts of the Run page
+    opened or just what stands there at first.
+    """
 
     def make(
-        store: Path | str | None = None, *, page: str = "morning", look: str | None = None, run: str | None = None
+        store: Path | str | None = None,
+        *,
+        page: str = "morning",
+        look: str | None = None,
+        run: str | None = None,
+        opened: bool = True,
     ) -> AppTest:
         if store is not None:
             monkeypatch.setenv("BATONPASS_STORE", str(store))
@@ -156,6 +165,8 @@ def app(monkeypatch: pytest.MonkeyPatch) -> AppMaker:
             str(Path(__file__).resolve().parents[2] / "streamlit_app" / "app.py"), default_timeout=120
         )
         at.context = {"timezone": "Europe/Berlin"}
+        if opened:
+            at.session_state["parts-opened"] = set(PARTS)
         if look:
             at.query_params["look"] = look
         if run:

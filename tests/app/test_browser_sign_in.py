@@ -277,6 +277,7 @@ def test_a_full_drive_still_shows_the_runs_and_a_note_that_does_not_fit_is_not_l
         user.page.locator("textarea").first.fill("a thought")
         user.page.get_by_role("button", name="Keep this note").click()
         user.says("Not kept")
+        assert user.page.locator("textarea").first.input_value() == "a thought"
         user.look("full-note")
     finally:
         emulator.control("account", email="ann@example.org", quota_bytes=15 << 30)

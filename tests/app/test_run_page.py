@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from batonpass.core.errors import StoreUnreachableError
 from batonpass.core.metrics.resume_check import ResumeCheck
 from batonpass.core.model import Annotations, Host, ResumeRecord, Session
 from batonpass.streamlit_app.components.config_table import diff_configs
@@ -18,6 +19,7 @@ from batonpass.streamlit_app.components.errand_line import all_errands
 from batonpass.streamlit_app.components.organise import merge_changes
 from batonpass.streamlit_app.components.resume_verdict import judge_resumes
 from batonpass.streamlit_app.errands import Errand, Errands
+from batonpass.streamlit_app.repository import Repository
 
 from .conftest import AppMaker, edit, words
 
@@ -95,6 +97,39 @@ def test_a_metric_that_the_next_run_has_not_gives_way_to_its_own(app: AppMaker, 
     at = at.run()
     assert not at.exception
     assert at.multiselect(key="metrics").value == ["loss", "validation loss"]
+
+
+def test_a_part_is_made_when_its_tab_is_first_opened_and_stays(app: AppMaker, store: Path) -> None:
+    at = app(store, page="run", run=CATS, opened=False)
+    assert len(at.dataframe) == 1
+    assert not at.text_area
+    at.session_state["part"] = "Notes"
+    at = at.run()
+    field = at.text_area[0].key
+    at.session_state["part"] = "Config"
+    at = at.run()
+    assert not at.exception
+    assert at.text_area[0].key == field, "still there, with what was typed into it"
+
+
+def test_a_note_leaves_its_field_once_it_is_kept_and_not_before(
+    app: AppMaker, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = app(store, page="run", run=CATS)
+    with monkeypatch.context() as away:
+        away.setattr(Repository, "add_note", _refuse)
+        at.text_area[0].set_value("a thought")
+        at = button(at, "Keep this note").click().run()
+    assert "Not kept" in words(at) + " ".join(e.value for e in at.error)
+    assert at.text_area[0].value == "a thought"
+    at.text_area[0].set_value("a thought")
+    at = button(at, "Keep this note").click().run()
+    assert not at.text_area[0].value
+    assert "a thought" in words(at)
+
+
+def _refuse(*_: object) -> None:
+    raise StoreUnreachableError("no answer", hint="look at the network")
 
 
 def test_a_search_draws_what_it_finds_and_says_calmly_what_is_no_pattern(app: AppMaker, store: Path) -> None:
