@@ -22,6 +22,10 @@ class Room:
 
     free_bytes: int
     total_bytes: int
+    trash_bytes: int = 0
+    """Of what is used, what lies in a Drive's trash: its owner can have it back by emptying that."""
+    owner: str = ""
+    """Whose Drive it is, as Drive says; empty on a disk."""
 
 
 def read_room(store: Store) -> Room | None:
@@ -46,7 +50,7 @@ def drive_room(about: dict[str, Any]) -> Room | None:
     """From Drive's own words; None for an account without a limit, and for an answer that holds no numbers.
 
     >>> drive_room({"quotaBytesTotal": "100", "quotaBytesUsedAggregate": "30"})
-    Room(free_bytes=70, total_bytes=100)
+    Room(free_bytes=70, total_bytes=100, trash_bytes=0, owner='')
     """
     try:
         total, used = int(about["quotaBytesTotal"]), int(about["quotaBytesUsedAggregate"])
@@ -54,7 +58,20 @@ def drive_room(about: dict[str, Any]) -> Room | None:
         return None
     if about.get("quotaType") == "UNLIMITED" or total <= 0:
         return None
-    return Room(max(total - used, 0), total)
+    return Room(max(total - used, 0), total, _trash(about), _owner(about))
+
+
+def _trash(about: dict[str, Any]) -> int:
+    try:
+        return max(0, int(about["quotaBytesUsedInTrash"]))
+    except (KeyError, TypeError, ValueError):
+        return 0
+
+
+def _owner(about: dict[str, Any]) -> str:
+    user = about.get("user")
+    name = (user.get("emailAddress") or user.get("displayName")) if isinstance(user, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def conflict_copies(store: Store, folder: str) -> tuple[str, ...]:

@@ -6,13 +6,16 @@ import streamlit as st
 
 from batonpass.core.lineage import Candidate
 from batonpass.core.snippets.inputs import Target
+from batonpass.core.states import LOST_AFTER_S, MOUNT_LOST_AFTER_S
 from batonpass.streamlit_app.components.gpus import gpu_name, place
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.readiness import readiness
 from batonpass.streamlit_app.standing import RunStanding
-from batonpass.streamlit_app.wording import count, plural, size
+from batonpass.streamlit_app.wording import count, duration, plural, size
+
+LOST, LOST_ON_MOUNT = (duration(s) for s in (LOST_AFTER_S, MOUNT_LOST_AFTER_S))
 
 
 def preflight(
@@ -23,7 +26,9 @@ def preflight(
     if standing.is_live and standing.session is not None:
         where = escaped(f"{gpu_name(standing.session)}, {place(standing.session)}")
         found.append(
-            f"**A session is live** ({where}). The new one will be told who holds the run and will wait for it."
+            f"**A session is {'quiet' if standing.is_quiet else 'live'}** ({where}). The new one will be told who holds the run and waits until that "
+            f"one has been silent for {LOST_ON_MOUNT if page.mount else LOST}. If you know that the machine is gone, add `takeover=True` to "
+            "`bp.start(...)`: the run is taken at once."
         )
     if candidate is None:
         found.append("**No durable checkpoint yet.** The start will stop rather than begin again from zero.")

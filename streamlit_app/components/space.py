@@ -9,6 +9,7 @@ from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.wording import plural, size
+from batonpass.sync.room import Room
 
 
 def run_size_bytes(run: RunStory) -> int:
@@ -22,6 +23,7 @@ def run_size_bytes(run: RunStory) -> int:
 def show_space(page: Page) -> None:
     """A bar per run, largest first, and who owns the bytes where the store says so."""
     st.subheader("Space", anchor=False)
+    _gauge(page.repository.condition.room)
     sizes = sorted(((run_size_bytes(r), r) for r in page.overview.runs), key=lambda pair: -pair[0])
     total = sum(n for n, _ in sizes)
     if not total:
@@ -34,4 +36,18 @@ def show_space(page: Page) -> None:
     if owned:
         shares = ", ".join(f"{escaped(o, limit=60)} ({size(n)})" for o, n in list(owned.items())[:20])
         st.caption(f"Checkpoints are owned and paid for by: {shares}")
-    st.caption("A Drive's trash counts too: `batonpass doctor` says how much it holds, and only its owner empties it.")
+
+
+def _gauge(room: Room | None) -> None:
+    """All that is used where the store lies, whoever put it there; the store's own answer, looked up once a minute."""
+    if room is None or room.total_bytes <= 0:
+        st.caption("How much room is left in all is not known: the store does not say, or was not asked yet.")
+        return
+    used = max(0, room.total_bytes - room.free_bytes)
+    whose = f" on the Drive of {escaped(room.owner, limit=80)}" if room.owner else ""
+    words = f"{size(used)} of {size(room.total_bytes)} used{whose}, {size(room.free_bytes)} free"
+    st.progress(min(1.0, used / room.total_bytes), text=words)
+    if room.trash_bytes > 0:
+        st.caption(
+            f"{size(room.trash_bytes)} of that lie in the trash and count in full. Only the Drive's owner can empty it, at drive.google.com."
+        )

@@ -44,7 +44,7 @@ def show() -> None:
         return
     standing = read_standing(run, page.as_of, mount=page.mount)
     candidate, pick = _choose_checkpoint(page, standing)
-    target = _choose_target(page)
+    target = _choose_target(page, run)
     label = _choose_account(page)
     show_preflight(page, run, standing, candidate, target)
     inputs = _inputs(page, run, standing, pick, label, target)
@@ -80,18 +80,23 @@ def _choose_checkpoint(page: Page, standing: RunStanding) -> tuple[Candidate | N
     return newest, None
 
 
-def _choose_target(page: Page) -> Target:
+def _choose_target(page: Page, run: RunStory) -> Target:
     names = list(TARGETS)
-    usual = _usual(page.repository.url)
+    last = max((s.session for s in run.files.sessions), key=lambda s: s.started_at, default=None)
+    usual = usual_target(page.repository.url, last.host.provider if last is not None else "")
     chosen = st.pills(
         "Continue on", names, default=usual, format_func=lambda t: TARGETS[t], required=True, key="target"
     )
     return chosen or usual
 
 
-def _usual(url: str) -> Target:
-    """A store on the Drive API is continued through the API: what a mount writes, a token of the scope drive.file cannot see."""
-    return Target.COLAB if url.startswith("gdrive://") else Target.COLAB_MOUNT
+def usual_target(url: str, provider: str) -> Target:
+    """Where its last session ran (`provider`, empty where there was none), as far as the store can be reached from there. A store on the Drive API is continued through the API:
+    what a mount writes, a token of the scope drive.file cannot see.
+    """
+    if url.startswith("gdrive://"):
+        return Target.KAGGLE if provider == "kaggle" else Target.COLAB
+    return Target.COLAB_MOUNT if provider in ("", "colab", "kaggle") else Target.LOCAL
 
 
 def _choose_account(page: Page) -> str:
@@ -159,7 +164,10 @@ def _show_snippet(page: Page, run: RunStory, target: Target, inputs: SnippetInpu
             type="primary",
             on_click="ignore",
         )
-    st.caption("Or copy it with the button at its top right, paste it into one cell, and run it.")
+    st.caption(
+        "Or copy it with the button at its top right, paste it into one cell **below your own cells** (model, optimizer, loader, training step, "
+        "as on the first day), and run it."
+    )
     st.code(snippet.code, language="python", height=420)
 
 

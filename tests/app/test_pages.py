@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
+from batonpass.streamlit_app.condition import StoreCondition
+from batonpass.sync.room import Room
+
 from .conftest import HOSTILE, PAGES, AppMaker, edit, words
 
 ACTIVE = re.compile(r"(?<!\\)<img|(?<!\\)\[link\]|http://evil|:red\[|(?<!\\)\$x|www\\?\.evil")
@@ -263,3 +266,22 @@ def test_a_store_that_cannot_be_opened_is_not_called_empty(app: AppMaker, monkey
     assert not at.exception
     assert "not signed in" in words(at)
     assert "No run yet" not in words(at)
+
+
+@pytest.mark.parametrize(
+    ("room", "says"),
+    [
+        (None, "is not known"),
+        (Room(0, 0), "is not known"),
+        (Room(3 * 10**9, 15 * 10**9), "12.0 GB of 15.0 GB used, 3.0 GB free"),
+        (Room(10**9, 15 * 10**9, 2 * 10**9, "ann*@example.org"), "2.0 GB of that lie in the trash"),
+        (Room(0, 15 * 10**9, owner="ann*@example.org"), "on the Drive of ann\\*@"),
+    ],
+)
+def test_settings_say_how_full_it_is_where_the_store_lies(
+    app: AppMaker, store: Path, monkeypatch: pytest.MonkeyPatch, room: Room | None, says: str
+) -> None:
+    monkeypatch.setattr("batonpass.streamlit_app.repository.read_condition", lambda *_: StoreCondition(room))
+    at = app(store, page="settings")
+    assert not at.exception
+    assert says in words(at) + " ".join(bar.proto.text for bar in at.get("progress"))

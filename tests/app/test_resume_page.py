@@ -14,7 +14,7 @@ from batonpass.core.codec import encode
 from batonpass.core.model import Deletion, Deletions
 from batonpass.core.snippets.inputs import Target
 from batonpass.streamlit_app.components.drive_folder import guess_drive_folder
-from batonpass.streamlit_app.views.resume import _usual
+from batonpass.streamlit_app.views.resume import usual_target
 
 from .conftest import HOSTILE, AppMaker, edit, words
 
@@ -164,5 +164,9 @@ def test_putting_the_agent_on_an_empty_store_marks_it_as_ours(tmp_path: Path) ->
 
 def test_a_store_on_the_drive_api_is_continued_through_the_api_unless_asked_otherwise() -> None:
     """What a mount writes, a token of the scope drive.file cannot see."""
-    assert _usual("gdrive://batonpass") is Target.COLAB
-    assert _usual("/disk/Google Drive/My Drive/batonpass") is Target.COLAB_MOUNT
+    assert usual_target("gdrive://batonpass", "colab") is Target.COLAB
+    assert usual_target("gdrive://batonpass", "kaggle") is Target.KAGGLE
+    assert usual_target("gdrive://batonpass", "other") is Target.COLAB
+    assert usual_target("/disk/Google Drive/My Drive/batonpass", "") is Target.COLAB_MOUNT
+    assert usual_target("/disk/Google Drive/My Drive/batonpass", "kaggle") is Target.COLAB_MOUNT
+    assert usual_target("/data/runs", "other") is Target.LOCAL
