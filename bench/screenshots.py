@@ -1,5 +1,5 @@
 """Takes a picture of every page: light, dark, and as wide as a phone. `python bench/screenshots.py FOLDER [STORE]`; without a store
-the simulated sample is shown. `python bench/screenshots.py --readme` renews docs/pictures/run.png.
+the simulated sample is shown. `python bench/screenshots.py --readme` renews docs/pictures.
 """
 
 from __future__ import annotations
@@ -46,22 +46,34 @@ def main(folder: Path, store: str | None) -> None:
             context.close()
 
 
-def renew_readme_picture(target: Path) -> None:
-    """The upper part of the Run page on the sample, in few colours so that it stays small."""
+PUBLISHED = {
+    "morning": ("?look=sample", 820),
+    "run": ("run?look=sample&run=1a5e0000", 1270),
+    "machines": ("machines?look=sample", 900),
+    "resume": ("resume?look=sample&run=2a5e0001", 900),
+}
+"""Pictures of the README and the docs: address, and height in CSS pixels."""
+
+
+def renew_published(folder: Path) -> None:
+    """The upper part of some pages on the sample, in few colours so that they stay small."""
     from PIL import Image
 
     with TemporaryDirectory() as home, serve(Path(home)) as address, browser() as chromium:
-        page = chromium.new_page(viewport={"width": 1160, "height": 890}, reduced_motion="reduce")
-        page.goto(f"{address}/run?look=sample&run=1a5e0000")
-        settle(page)
-        page.wait_for_timeout(1500)
-        page.screenshot(path=target)
-    Image.open(target).convert("RGB").quantize(160, dither=Image.Dither.NONE).save(target, optimize=True)
-    print(target, target.stat().st_size, "bytes")
+        for name, (path, height) in PUBLISHED.items():
+            page = chromium.new_page(viewport={"width": 1160, "height": height}, reduced_motion="reduce")
+            page.goto(f"{address}/{path}")
+            settle(page)
+            page.wait_for_timeout(1500)
+            target = folder / f"{name}.png"
+            page.screenshot(path=target)
+            page.close()
+            Image.open(target).convert("RGB").quantize(160, dither=Image.Dither.NONE).save(target, optimize=True)
+            print(target, target.stat().st_size, "bytes")
 
 
 if __name__ == "__main__":
     if "--readme" in sys.argv:
-        renew_readme_picture(Path(__file__).resolve().parents[1] / "docs" / "pictures" / "run.png")
+        renew_published(Path(__file__).resolve().parents[1] / "docs" / "pictures")
         sys.exit()
     main(Path(sys.argv[1] if len(sys.argv) > 1 else "pictures"), sys.argv[2] if len(sys.argv) > 2 else None)
