@@ -193,7 +193,8 @@ def _best(track: Track, metric: str, look: Look, zone: tzinfo) -> dict[str, Any]
     ):
         return {}
     align = _align(x, track.x(track.live(metric), look), look)
-    label = {"show": True, "position": "top", "align": align, "formatter": "{b}", "fontSize": 11}
+    place = "top" if look.largest_is_best(metric) else "bottom"  # away from the curve, which lies on the other side
+    label = {"show": True, "position": place, "align": align, "formatter": "{b}", "fontSize": 11}
     point = {"coord": [on_axis(x, look.axis, zone), value], "name": f"best {number(value)}"}
     style = {"borderWidth": 2, "borderColor": "#ffffff", "opacity": 1}
     return {
