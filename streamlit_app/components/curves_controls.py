@@ -22,6 +22,8 @@ MOST_METRICS = 12
 MOST_BESIDE = 9
 SEARCH_FROM = 9
 """From so many metrics on there is a place to search them."""
+REFINED = ("log", "logx", "outliers", "ghosts", "best", "beside")
+"""What `refine_look` and `choose_beside` keep in the address."""
 URL: Literal["query-params"] = "query-params"
 _FIRST_DAY, _LAST_DAY = datetime(1970, 1, 2), datetime(2200, 1, 1)  # noqa: DTZ001  # the reader's wall clock, as the inputs count
 

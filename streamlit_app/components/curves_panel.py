@@ -11,6 +11,7 @@ from batonpass.streamlit_app.components.being_read import show_being_read
 from batonpass.streamlit_app.components.config_table import show_config_diff
 from batonpass.streamlit_app.components.curves_chart import curves_option
 from batonpass.streamlit_app.components.curves_controls import (
+    REFINED,
     URL,
     choose_beside,
     choose_look,
@@ -32,6 +33,7 @@ from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.wording import count
 
 TABLE_ROWS = 5000
+USED = "view-used"
 
 
 @st.fragment
@@ -61,17 +63,20 @@ def show_curves(page: Page, run: RunStory) -> None:
             bind=URL,
         )
         place_for_csv = st.container(width="content")
-    with st.expander("View and compare", icon=":material/tune:"):
+    view = st.expander("View and compare", icon=":material/tune:", key="view", on_change="rerun")
+    is_used = _is_used(bool(view.open))
+    with view:
         place_for_view = st.container()
-        beside = choose_beside(labels)
+        beside = choose_beside(labels) if is_used else []
         others = _beside(page, beside, labels)
     tracks = [track, *others]
     with place_for_metrics:
         metrics = choose_metrics(_names(tracks))
     with place_for_look:
         look = choose_look(metrics, page.zone)
-    with place_for_view:
-        look = refine_look(look)
+    if is_used:
+        with place_for_view:
+            look = refine_look(look)
     with place_for_csv:
         _csv_button(run, tracks, look)
     _say_range(look, page)
@@ -88,6 +93,15 @@ def show_curves(page: Page, run: RunStory) -> None:
             show_config_diff([(name, each.files.info.config) for name, each in runs])
     for each in tracks:
         say_broken(each.curves.broken)
+
+
+def _is_used(is_open: bool) -> bool:  # the one thing it is about
+    """Whether the controls that are changed less often are made: once they were looked at, or where the address says something for them.
+    Until then everything is as they would say it untouched, and the page stands sooner.
+    """
+    if is_open or any(name in st.query_params for name in REFINED):
+        st.session_state[USED] = True
+    return bool(st.session_state.get(USED))
 
 
 def _track(page: Page, run: RunStory, name: str | None = None) -> Track:

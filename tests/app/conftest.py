@@ -167,6 +167,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> AppMaker:
         at.context = {"timezone": "Europe/Berlin"}
         if opened:
             at.session_state["parts-opened"] = set(PARTS)
+            at.session_state["view-used"] = True
         if look:
             at.query_params["look"] = look
         if run:

@@ -112,6 +112,21 @@ def test_a_part_is_made_when_its_tab_is_first_opened_and_stays(app: AppMaker, st
     assert at.text_area[0].key == field, "still there, with what was typed into it"
 
 
+def test_controls_that_few_touch_are_made_when_they_are_looked_at_or_linked_to(app: AppMaker, store: Path) -> None:
+    at = app(store, page="run", run=CATS, opened=False)
+    drawn = at.get("echarts_chart")[0].proto
+    assert not at.toggle
+    at.session_state["view"] = True
+    at = at.run()
+    assert not at.exception
+    assert at.toggle(key="ghosts").value is True
+    assert at.get("echarts_chart")[0].proto.spec == drawn.spec, "untouched they change nothing"
+    linked = app(store, page="run", run=CATS, opened=False)
+    linked.query_params["log"] = "true"
+    linked = linked.run()
+    assert linked.toggle(key="log").value is True
+
+
 def test_a_note_leaves_its_field_once_it_is_kept_and_not_before(
     app: AppMaker, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
