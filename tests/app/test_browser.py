@@ -107,7 +107,7 @@ def test_times_stand_in_the_zone_of_the_browser(address: str, open_tab: Any, use
     page.get_by_role("tab", name="Notes").click()
     note = min((next((user_store / "runs").glob("cats*")) / "notes").glob("note-1.json")).read_text()
     written = datetime.fromisoformat(note.split('"written_at": "')[1].split('"')[0])
-    assert page.get_by_text(f"{written.astimezone(ZoneInfo('Asia/Tokyo')):%a %d %b, %H:%M}").count() >= 1
+    page.get_by_text(f"{written.astimezone(ZoneInfo('Asia/Tokyo')):%a %d %b, %H:%M}").first.wait_for()
 
 
 def test_a_note_typed_in_the_browser_stays_on_the_store(address: str, open_tab: Any, user_store: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_note_typed_in_the_browser_stays_on_the_store(address: str, open_tab: 
     page.get_by_role("tab", name="Notes").click()
     page.get_by_label("New note").fill("typed in the browser")
     page.get_by_role("button", name="Keep this note").click()
-    page.wait_for_selector("text=typed in the browser")
+    page.wait_for_selector('[data-testid="stMarkdown"]:has-text("typed in the browser")')
     notes = next((user_store / "runs").glob("digits*")) / "notes"
     assert any("typed in the browser" in f.read_text() for f in notes.iterdir())
 
