@@ -161,9 +161,6 @@ class Repository:
         bring = partial(self._curves.get, folder, version, partial(self._stitch, run))
         return self._fetching.get(("curves", folder, version), "what was logged", bring)
 
-    def _stitch(self, run: RunStory) -> RunCurves:
-        return read_curves(run, self._parsed.read)
-
     def manifest(self, key: str, *, store_id: str | None = None) -> Manifest:
         """One checkpoint's manifest, which never changes. StillReadingError as long as it is on its way."""
         if key not in self._manifests:
@@ -252,6 +249,9 @@ class Repository:
             problem = self._problem or Problem("the store is still being read", "It comes by itself in a moment.")
             raise StoreUnreachableError(problem.message, hint=problem.hint)
         return self._overview.marks
+
+    def _stitch(self, run: RunStory) -> RunCurves:
+        return read_curves(run, self._parsed.read)
 
     def _edit(self, key: str, default: T, change: Callable[[T], T]) -> None:
         refuse_when_read_only("Changing what is noted")

@@ -21,6 +21,15 @@ _PIP_HINTS = {
     "Without internet, take the notebook file that carries all wheels.",
     Target.LOCAL: "Look at pip's own words above; a fresh virtual environment usually helps.",
 }
+_PLACES = {
+    Target.COLAB: "Colab",
+    Target.COLAB_MOUNT: "Colab",
+    Target.KAGGLE: "Kaggle",
+    Target.LOCAL: "your own computer",
+    Target.TORCH: "any machine with torch",
+    Target.HF: "any machine, with the Hugging Face Trainer",
+    Target.LIGHTNING: "any machine, with Lightning",
+}
 
 
 def render(target: Target, inputs: SnippetInputs) -> Snippet:
@@ -53,7 +62,7 @@ def assemble(target: Target, inputs: SnippetInputs, first: tuple[Cell, ...]) -> 
         says += f"\n{_TRAINER_RESTORES[target]}"
     verb = "Continue" if inputs.run_id else "Begin"
     intro = (
-        f"## {verb} {plain(inputs.run_name)} on {plain(target.value)}\n\n{plain(says, limit=400)}\n\n"
+        f"## {verb} {plain(inputs.run_name)} on {_PLACES[target]}\n\n{plain(says, limit=400)}\n\n"
         "Run the cells from top to bottom. Each one stops with a sentence that says what to do when something is missing."
     )
     if target in _TRAINERS:
@@ -63,7 +72,7 @@ def assemble(target: Target, inputs: SnippetInputs, first: tuple[Cell, ...]) -> 
         train = fill("train_flat" if inputs.goal_steps else "train_epochs")
         last = (code(_start(inputs)), code(train, tags=("your-code",)))
     cells = (Cell("markdown", intro), *first, *last)
-    return Snippet(target.value, cells, f"{verb} {inputs.run_name} on {target.value}", says)
+    return Snippet(target.value, cells, f"{verb} {inputs.run_name} on {_PLACES[target]}", says)
 
 
 def _start(inputs: SnippetInputs) -> str:
