@@ -49,7 +49,7 @@ def measure(folder: Path, *, seconds: int) -> str:
     pages = sys.modules["__main__"]
     names = ["loss", *(f"metric_{n:02d}" for n in range(1, METRICS))]
     (folder / "home").mkdir(parents=True)
-    training = _train(folder, seconds + 90, names)
+    training = _train(folder, seconds + 180, names)
     try:
         run_id = _wait_for_run(folder / "store", training)
         query = urlencode({"run": run_id, "metrics": names}, doseq=True)
@@ -57,7 +57,7 @@ def measure(folder: Path, *, seconds: int) -> str:
             page = browser.new_context().new_page()
             page.goto(f"{address}/run?{query}")
             page.wait_for_function(pages.DRAWN, timeout=120_000)
-            page.wait_for_timeout(20_000)  # a first redrawing, so that what is loaded once is there
+            page.wait_for_timeout(min(90, seconds) * 1000)  # some redrawings, so that what is loaded once is there
             found = _watch(page, seconds)
     finally:
         training.kill()

@@ -105,7 +105,9 @@ class Walk:
         """What is offered to be copied, as the clipboard has it then."""
         block = self.page.locator('[data-testid="stCode"]:has-text("batonpass login")').first
         block.hover()
-        block.locator("button").evaluate("button => button.click()")  # shown by hovering, and gone when the page is drawn again
+        block.locator("button").evaluate(
+            "button => button.click()"
+        )  # shown by hovering, and gone when the page is drawn again
         self.page.wait_for_function("() => navigator.clipboard.readText().then(text => text.includes('batonpass'))")
         return str(self.page.evaluate("() => navigator.clipboard.readText()"))
 
