@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -23,8 +21,6 @@ from batonpass.streamlit_app.overview import RunStory
 
 BUCKETS = 600
 """Twice as many points are drawn at most for one line: the lowest and the highest of each bucket."""
-READERS = 2
-"""Segments that are hashed and unpacked at a time: most of that goes on beside Python's own lock."""
 Array = NDArray[np.float64]
 
 
@@ -83,9 +79,7 @@ def read_curves(run: RunStory, read: Callable[[Segment], MetricTable]) -> RunCur
     sessions = [s.session for s in run.files.sessions]
     broken: list[str] = []
     refused: list[StoreError] = []
-    with ThreadPoolExecutor(READERS, "batonpass-app-segments") as readers:
-        asked = deque([readers.submit(read, segment) for segment in s.segments] for s in sessions)
-        tables = {s.id: _read_table(s, asked.popleft(), broken, refused) for s in sessions}
+    tables = {s.id: _read_table(s, read, broken, refused) for s in sessions}
     the_legs = tuple(legs(run.files.head, sessions))
     hours = _hours(the_legs, tables)
     parts = by_metric(the_legs, tables)
@@ -175,12 +169,12 @@ def _broken_between(piece: NDArray[np.int32], x: Array, y: Array) -> Line:
 
 
 def _read_table(
-    session: Session, sealed: Iterable[Future[MetricTable]], broken: list[str], refused: list[StoreError]
+    session: Session, read: Callable[[Segment], MetricTable], broken: list[str], refused: list[StoreError]
 ) -> MetricTable:
     tables = []
-    for reading in sealed:
+    for segment in session.segments:
         try:
-            tables.append(reading.result())
+            tables.append(read(segment))
         except BatonpassError as error:
             broken.append(f"metrics of session {session.id}: {error.message}")
             if isinstance(error, StoreError) and not isinstance(error, NotFoundError):
