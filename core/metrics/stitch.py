@@ -118,25 +118,35 @@ def _leave_out(leg: Leg, row: Ints) -> tuple[Bools, NDArray[np.int32]]:
     return ghost, np.searchsorted(breaks, row, side="right").astype(np.int32)
 
 
-def _join(name: str, parts: Sequence[Part]) -> Series:
+def _join(name: str, parts: list[Part]) -> Series:
+    """Empties `parts`, and lets go of each column's pieces once they are joined: ten million rows are not held twice."""
+    lengths = [len(columns) for _, _, columns in parts]
+    session = np.repeat(np.array([place for place, _, _ in parts], np.int32), lengths)
+    runs, ghost, piece = _order(parts, session)
+    columns = [list(pieces) for pieces in zip(*(columns.arrays for _, _, columns in parts), strict=True)]
+    parts.clear()
+    places = _places(runs, lengths)
+    joined = []
+    while columns:
+        pieces = columns.pop(0)
+        if places is None:
+            joined.append(_in_order(np.concatenate(pieces), runs))
+        else:
+            joined.append(np.concatenate([pieces[number][rows] for number, rows in places]))
+    return Series(name, *joined, *(_in_order(whole, runs) for whole in (session, ghost, piece)))
+
+
+def _order(parts: Sequence[Part], session: NDArray[np.int32]) -> tuple[Runs, Bools, NDArray[np.int32]]:
+    """In which order the rows of all parts stand in a series; which of them are ghosts, and the piece of each."""
     step = np.concatenate([columns.step for _, _, columns in parts])
-    session = np.repeat(np.array([place for place, _, _ in parts], np.int32), [len(c) for _, _, c in parts])
     left_out = [_leave_out(leg, columns.row) for _, leg, columns in parts]
     ghost = np.concatenate([mask for mask, _ in left_out])
-    if bool(np.any(np.diff(step[~ghost]) < 0)):
-        ghost[~ghost] = _run_again(step[~ghost])
+    live = step[~ghost]
+    if bool(np.any(live[1:] < live[:-1])):
+        ghost[~ghost] = _run_again(live)
+    del live
     piece = _number_pieces(step, session, np.concatenate([stretch for _, stretch in left_out]), ghost)
-    runs = _runs(ghost)
-    places = _places(runs, [len(columns) for _, _, columns in parts])
-
-    def column(chunks: Sequence[Any]) -> Any:
-        """In the order of a series, copied once."""
-        if places is None:
-            return _in_order(np.concatenate(chunks), runs)
-        return np.concatenate([chunks[number][rows] for number, rows in places])
-
-    columns = (column(chunks) for chunks in zip(*(c.arrays for _, _, c in parts), strict=True))
-    return Series(name, *columns, *(_in_order(whole, runs) for whole in (session, ghost, piece)))
+    return _runs(ghost), ghost, piece
 
 
 def _in_order(whole: NDArray[Any], runs: Runs) -> NDArray[Any]:

@@ -15,6 +15,8 @@ from batonpass.core.metrics.row import Row
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+LONG_ROWS = 200_000
+"""So many rows of one metric in one session are long."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,8 +105,11 @@ def join_tables(tables: Sequence[MetricTable]) -> MetricTable:
 
 
 def _each_once(parts: Sequence[Columns]) -> tuple[Columns, ...]:
-    """As they are where one goes on after the other, which is how a session writes them; else in one piece, without what is there twice."""
-    if all(before.row[-1] < after.row[0] for before, after in pairwise(parts)):
+    """As they are where one goes on after the other, which is how a session writes them; else in one piece, without what is there twice.
+    Of a long session in one piece too: thousands of small arrays, let go of metric by metric, leave holes that no large one fits into.
+    """
+    in_order = all(before.row[-1] < after.row[0] for before, after in pairwise(parts))
+    if in_order and sum(map(len, parts)) <= LONG_ROWS:
         return tuple(parts)
     return (_in_row_order(_concatenated(parts)),)
 
