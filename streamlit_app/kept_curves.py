@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Hashable
 
@@ -15,6 +16,8 @@ TWICE_BYTES = 250_000_000
 """Up to this size the curves of a run stay until those of its next version are there."""
 
 Make = Callable[[], RunCurves]
+
+_log = logging.getLogger(__name__)
 
 
 class KeptCurves:
@@ -57,11 +60,16 @@ class KeptCurves:
             return found
 
     def renew(self, folder: str, version: Hashable, make: Make) -> None:
-        """Make the next version of what is kept before anybody asks for it; nothing where none is kept, or a long one."""
+        """Make the next version of what is kept before anybody asks for it; nothing where none is kept, or a long one. Never raises: whoever
+        asks for these curves gets the error, and the story of all other runs goes on.
+        """
         with self._lock:
             found = self._kept.get(folder)
         if found is not None and found[0] != version and found[1].size_bytes <= self._twice_bytes:
-            self.get(folder, version, make)
+            try:
+                self.get(folder, version, make)
+            except Exception:  # noqa: BLE001  # kept for nobody: who asks for these curves makes them again and gets it
+                _log.exception("the curves of %s could not be made", folder)
 
     def drop(self, folder: str) -> None:
         """Forget a run."""

@@ -19,6 +19,7 @@ from batonpass.streamlit_app.components.text import plain
 from batonpass.streamlit_app.curves import Array, Axis, Line, best_point, draw
 from batonpass.streamlit_app.wording import number
 
+BUCKETS = 400
 COLOURS = (
     "#23938f",
     "#c77d26",
@@ -94,7 +95,7 @@ def live_line(track: Track, live: Series, look: Look) -> Line:
         smoothed = replace(live, value=smooth(live, look.weight)) if look.weight > 0 else live
         line = _by_decades(smoothed, x, look) if look.has_log_x else _by_sessions(smoothed, x, look)
     else:
-        line = draw(live, x, weight=look.weight, buckets=look.buckets, span=look.span)
+        line = draw(live, x, weight=look.weight, buckets=BUCKETS, span=look.span)
     return Line(line.x, np.where(line.y > 0, line.y, np.nan)) if look.log else line
 
 
@@ -104,10 +105,10 @@ def _by_sessions(live: Series, x: Array, look: Look) -> Line:
         return Line(x, x)
     starts = np.flatnonzero(np.r_[True, np.diff(live.session) != 0])
     if len(starts) > MOST_SESSIONS:
-        return draw(live, x, buckets=look.buckets, span=look.span)
+        return draw(live, x, buckets=BUCKETS, span=look.span)
     xs, ys = [np.zeros(0)], [np.zeros(0)]
     for first, end in zip(starts.tolist(), [*starts[1:].tolist(), len(live)], strict=True):
-        share = max(20, look.buckets * (end - first) // len(live))
+        share = max(20, BUCKETS * (end - first) // len(live))
         line = draw(live.select(slice(first, end)), x[first:end], buckets=share, span=look.span)
         xs += [line.x, line.x[-1:]]
         ys += [line.y, np.full(len(line.x[-1:]), np.nan)]
@@ -132,7 +133,7 @@ def _by_decades(live: Series, x: Array, look: Look) -> Line:
     in_order = bool(np.all(xs[1:] >= xs[:-1]))
     for first, end in pairwise(edges):
         near = slice(*np.searchsorted(xs, (first, end)).tolist()) if in_order else slice(None)
-        line = draw(series.select(near), xs[near], buckets=look.buckets // LOG_PARTS, span=(float(first), float(end)))
+        line = draw(series.select(near), xs[near], buckets=BUCKETS // LOG_PARTS, span=(float(first), float(end)))
         mine = (line.x >= first) & (line.x < end)
         lines.append(Line(line.x[mine], line.y[mine]))
     return Line(np.concatenate([part.x for part in lines]), np.concatenate([part.y for part in lines]))

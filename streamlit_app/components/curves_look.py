@@ -32,12 +32,6 @@ class Best(StrEnum):
     NONE = "none"
 
 
-BUCKETS, SMALL_BUCKETS = 400, 240
-"""Of a line in a few charts, and in many small ones: two points each, the lowest and the highest. A closer look draws all rows anew."""
-FEW = 6
-"""Up to so many metrics are few."""
-
-
 @dataclass(frozen=True, slots=True)
 class Look:
     """What the reader has chosen. `low` and `high` are x values, None where the range is open."""
@@ -59,11 +53,6 @@ class Look:
         low = -np.inf if self.low is None else self.low
         high = np.inf if self.high is None else self.high
         return (low, high) if (self.low is not None or self.high is not None) and low < high else None
-
-    @property
-    def buckets(self) -> int:
-        """How finely a line is thinned."""
-        return BUCKETS if len(self.metrics) <= FEW else SMALL_BUCKETS
 
     @property
     def has_log_x(self) -> bool:

@@ -468,3 +468,19 @@ def test_the_store_is_read_with_no_page_open_only_while_there_is_a_webhook(webho
     herald.close()
     watch.join(30)
     assert looked.is_set() == (webhook is not None)
+
+
+@pytest.mark.parametrize(
+    ("more", "trash", "owner"),
+    [
+        ({"quotaBytesUsedInTrash": "5", "user": {"emailAddress": "a@example.org"}}, 5, "a@example.org"),
+        ({"quotaBytesUsedInTrash": "-5", "user": {"displayName": "Ann"}}, 0, "Ann"),
+        ({"quotaBytesUsedInTrash": "much", "user": "Ann"}, 0, ""),
+        ({"user": {"emailAddress": 7}}, 0, ""),
+    ],
+)
+def test_what_lies_in_the_trash_and_whose_drive_it_is_are_told_as_far_as_drive_says(
+    more: dict[str, object], trash: int, owner: str
+) -> None:
+    room = drive_room({"quotaBytesTotal": "100", "quotaBytesUsedAggregate": "30", **more})
+    assert room == Room(70, 100, trash, owner)

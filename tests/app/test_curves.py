@@ -270,6 +270,18 @@ def test_an_older_version_of_a_long_run_is_let_go_of_before_the_next_is_made():
     assert versions(KeptCurves()) == [False, True, True]
 
 
+def test_curves_that_cannot_be_made_ahead_keep_the_story_from_nobody() -> None:
+    kept = KeptCurves()
+
+    def fail() -> RunCurves:
+        raise OverflowError("boom")
+
+    kept.get("a", 1, lambda: RunCurves((), {}, {}))
+    kept.renew("a", 2, fail)
+    with pytest.raises(OverflowError):
+        kept.get("a", 2, fail)
+
+
 def test_what_went_wrong_in_making_curves_is_told_to_who_asked_and_tried_again():
     kept = KeptCurves()
 

@@ -37,7 +37,7 @@ INPUTS = SnippetInputs(
     goal_steps=10_000,
     wheels=(AGENT,),
     newest_step=4_200,
-    token_file="/home/me/token.json",
+    token_file="/users/me/token.json",
 )
 FOLDER_INPUTS = dataclasses.replace(INPUTS, store="/data/batonpass")
 BUILT = (

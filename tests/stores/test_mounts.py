@@ -37,29 +37,35 @@ def settings(tmp_path: Path, point: Path) -> Settings:
         ("/content/mine/MyDrive/batonpass", COLAB, "/content/mine", "/content/mine/MyDrive"),
         ("/content/drive/Shareddrives/lab/runs", COLAB, "/content/drive", "/content/drive/Shareddrives/lab"),
         ("/content/x/../drive/MyDrive/b", COLAB, "/content/drive", "/content/drive/MyDrive"),
-        ("/home/me/Google Drive/runs", DESKTOP, "/home/me/Google Drive", "/home/me/Google Drive"),
+        ("/users/me/Google Drive/runs", DESKTOP, "/users/me/Google Drive", "/users/me/Google Drive"),
         (
-            "/home/me/Library/CloudStorage/GoogleDrive-me@x.org/My Drive/batonpass",
+            "/users/me/Library/CloudStorage/GoogleDrive-me@x.org/My Drive/batonpass",
             DESKTOP,
-            "/home/me/Library/CloudStorage/GoogleDrive-me@x.org",
-            "/home/me/Library/CloudStorage/GoogleDrive-me@x.org/My Drive",
+            "/users/me/Library/CloudStorage/GoogleDrive-me@x.org",
+            "/users/me/Library/CloudStorage/GoogleDrive-me@x.org/My Drive",
         ),
     ],
 )
 def test_known_mounts_are_recognised_by_path(path, kind, point, floor):
     """Whether or not anything is there, and without asking the file system."""
-    mount = find_mount(Path(path), home=Path("/home/me"))
+    mount = find_mount(Path(path), home=Path("/users/me"))
     assert mount is not None
     assert (mount.kind, mount.point, mount.floor) == (kind, Path(point), Path(floor))
 
 
 @pytest.mark.parametrize(
     "path",
-    ["/content/batonpass", "/content/drives/x", "/home/me/runs", "/home/me/Library/CloudStorage/Dropbox/x", "/content"],
+    [
+        "/content/batonpass",
+        "/content/drives/x",
+        "/users/me/runs",
+        "/users/me/Library/CloudStorage/Dropbox/x",
+        "/content",
+    ],
 )
 def test_ordinary_folders_are_no_mounts(path):
     """Names that only resemble a mount's are folders like any other."""
-    assert find_mount(Path(path), home=Path("/home/me")) is None
+    assert find_mount(Path(path), home=Path("/users/me")) is None
 
 
 def test_a_windows_drive_letter_with_my_drive_is_a_mount():
