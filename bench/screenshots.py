@@ -10,9 +10,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from app.live_app import PAGES, browser, serve, settle
-
-LOOKS = {"light": ("light", 1280, 900), "dark": ("dark", 1280, 900), "phone": ("light", 390, 844)}
+from app.live_app import LOOKS, PAGES, browser, serve, settle
 
 
 def main(folder: Path, store: str | None) -> None:
@@ -20,7 +18,8 @@ def main(folder: Path, store: str | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     query = "" if store else "?look=sample"
     with TemporaryDirectory() as home, serve(Path(home), store=store) as address, browser() as chromium:
-        for look, (scheme, width, height) in LOOKS.items():
+        for look in ("light", "dark", "phone"):
+            scheme, width, height, _ = LOOKS[look]
             context = chromium.new_context(
                 color_scheme=scheme,
                 viewport={"width": width, "height": height},
