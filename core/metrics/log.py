@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from batonpass.core.metrics.logfile import LogFile
 from batonpass.core.metrics.row import MAX_INT, Row, encode_line
@@ -27,12 +27,9 @@ CHUNK = 128
 """Log calls per write, so that the thread lets go of the interpreter often."""
 
 
-class _Entry(NamedTuple):
-    first_row: int
-    step: int
-    epoch: float
-    at: float
-    values: list[tuple[str, float | OnItsWay]]
+_Values = list[tuple[str, "float | OnItsWay"]]
+_Entry = tuple[int, int, float, float, _Values]
+"""First row, step, epoch, Unix time in seconds, values. The loop makes one in each call, and a plain tuple is the least that can be made."""
 
 
 class MetricLog:
@@ -78,14 +75,16 @@ class MetricLog:
         try:
             if type(step) is not int or abs(step) > MAX_INT:
                 raise TypeError(f"a step is an int, not {step!r:.40}")  # noqa: TRY301
-            place = (step, float(epoch), time.time() if at is None else float(at))
-            if not (math.isfinite(place[1]) and math.isfinite(place[2])):
+            epoch, at = float(epoch), time.time() if at is None else float(at)
+            if not (math.isfinite(epoch) and math.isfinite(at)):
                 raise ValueError("epoch and time are finite numbers")  # noqa: TRY301
-            taken = [
-                (name, number) for name, value in values.items() if (number := self._take(name, value)) is not None
-            ]
-            if taken:
-                self._enqueue(*place, taken)
+            known = self._names
+            plain: _Values = [pair for pair in values.items() if type(pair[1]) is float and pair[0] in known]
+            if len(plain) == len(values):  # nearly every call
+                self._enqueue(step, epoch, at, plain, plain)
+            else:
+                taken = self._take_each(values)
+                self._enqueue(step, epoch, at, taken, [pair for pair in taken if not isinstance(pair[1], OnItsWay)])
         except Exception as error:  # noqa: BLE001  # any object may be handed in, and the loop must go on; counted and shown
             self._drop(1, error)
 
@@ -115,14 +114,16 @@ class MetricLog:
         if not self._thread.is_alive():
             self._file.close()
 
-    def _take(self, name: str, value: Any) -> float | OnItsWay | None:
-        try:
-            if name not in self._names:
-                self._names[name] = self._accept(name)
-            return value if type(value) is float else to_scalar(value)
-        except Exception as error:  # noqa: BLE001  # one bad value must not cost its neighbours; counted and shown
-            self._drop(1, error, name)
-            return None
+    def _take_each(self, values: Mapping[str, Any]) -> _Values:
+        taken: _Values = []
+        for name, value in values.items():
+            try:
+                if name not in self._names:
+                    self._names[name] = self._accept(name)
+                taken.append((name, to_scalar(value)))
+            except Exception as error:  # noqa: BLE001  # one bad value must not cost its neighbours; counted and shown
+                self._drop(1, error, name)
+        return taken
 
     def _accept(self, name: str) -> str:
         if type(name) is not str or not 0 < len(name) <= NAME_LENGTH_LIMIT:
@@ -132,17 +133,20 @@ class MetricLog:
         name.encode()  # a lone surrogate has no place in Parquet
         return json.dumps(name)
 
-    def _enqueue(self, step: int, epoch: float, at: float, taken: list[tuple[str, float | OnItsWay]]) -> None:
+    def _enqueue(self, step: int, epoch: float, at: float, taken: _Values, here: _Values) -> None:
+        """`here` are those of `taken` that are numbers already."""
+        if not taken:
+            return
         with self._lock:
-            if self._closing or self._rows + len(taken) - self._done > WAITING_LIMIT:
+            first = self._rows
+            end = first + len(taken)
+            if self._closing or end - self._done > WAITING_LIMIT:
                 reason = "the log is closed" if self._closing else f"{WAITING_LIMIT:,} values wait for the disk already"
                 self._drop(len(taken), reason)
                 return
-            self._queue.append(_Entry(self._rows, step, epoch, at, taken))
-            self._rows += len(taken)
-        for name, value in taken:
-            if not isinstance(value, OnItsWay):
-                self.newest[name] = value
+            self._queue.append((first, step, epoch, at, taken))
+            self._rows = end
+        self.newest.update(here)  # type: ignore[arg-type]  # numbers, as the docstring says
 
     def _drop(self, count: int, why: Exception | str, name: object = "") -> None:
         self.dropped += count
@@ -168,16 +172,14 @@ class MetricLog:
         lines: list[str] = []
         entries = 0
         first_row = end_row = self._done
-        while self._queue and entries < CHUNK and all(self._arrived(v) for _, v in self._queue[0].values):
-            entry = self._queue.popleft()
+        while self._queue and entries < CHUNK and all(self._arrived(v) for _, v in self._queue[0][-1]):
+            first, step, epoch, at, values = self._queue.popleft()
             entries += 1
-            for row, (name, value) in enumerate(entry.values, entry.first_row):
+            for row, (name, value) in enumerate(values, first):
                 number = self._number(name, value)
                 if number is not None:
-                    lines.append(
-                        encode_line(Row(row, entry.step, entry.epoch, entry.at, name, number), self._names[name])
-                    )
-            end_row = entry.first_row + len(entry.values)
+                    lines.append(encode_line(Row(row, step, epoch, at, name, number), self._names[name]))
+            end_row = first + len(values)
         if entries:
             self._unwritten = ("".join(lines).encode(), first_row, end_row)
         return bool(entries)
