@@ -95,17 +95,17 @@ def draw(
     `x` has one entry per row. `span`: only what lies from its first to its second x value, bucketed anew from all rows there, with
     the neighbour at either end, so that the lines reach the edges.
     """
-    rows, outside = (np.arange(len(series)), np.zeros(0, np.intp)) if span is None else _around(series, x, span)
-    if len(rows) <= 2 * buckets:
-        return _line(series, x, np.union1d(rows, outside), weight)
-    inner = _finite(series if span is None else series.select(rows))
-    thinned = envelope(inner, buckets=buckets)
+    rows, outside = (None, np.zeros(0, np.intp)) if span is None else _around(series, x, span)
+    if (len(series) if rows is None else len(rows)) <= 2 * buckets:
+        return _line(series, x, np.union1d(np.arange(len(series)) if rows is None else rows, outside), weight)
+    thinned = envelope(_finite(series if rows is None else series.select(rows)), buckets=buckets)
     last = np.cumsum(thinned.count) - 1
     if weight > 0:
-        return _line(series, x, np.union1d(rows[last], outside), weight)
+        return _line(series, x, np.union1d(last if rows is None else rows[last], outside), weight)
     first = last - thinned.count + 1
     falling = thinned.last < thinned.first
-    at = np.r_[np.column_stack([rows[first], rows[last]]).ravel(), outside]
+    ends = np.column_stack([first, last]).ravel()
+    at = np.r_[ends if rows is None else rows[ends], outside]
     y = np.r_[
         np.where(falling, (thinned.high, thinned.low), (thinned.low, thinned.high)).T.ravel(), series.value[outside]
     ]

@@ -38,14 +38,17 @@ class Series:
     value: Floats
     session: NDArray[np.int32]
     """Index into the legs that were stitched."""
-    superseded: Bools
-    """True where another row took the place of this one, or it stands on a branch: a ghost."""
     piece: NDArray[np.int32]
     """Stretches that training went through without going back: 0 for the rows that count, 1, 2, ... for stretches of ghosts.
     Within a piece steps never decrease; smoothing and envelopes never cross from one piece into another."""
 
     def __len__(self) -> int:
         return len(self.row)
+
+    @property
+    def superseded(self) -> Bools:
+        """True where another row took the place of this one, or it stands on a branch: a ghost."""
+        return self.piece > 0
 
     @property
     def live(self) -> Series:
@@ -60,7 +63,7 @@ class Series:
     @property
     def size_bytes(self) -> int:
         """What the arrays take in memory."""
-        numbers = (self.row, self.step, self.epoch, self.time, self.value, self.session, self.superseded, self.piece)
+        numbers = (self.row, self.step, self.epoch, self.time, self.value, self.session, self.piece)
         return sum(array.nbytes for array in numbers)
 
     @property
@@ -78,7 +81,6 @@ class Series:
             self.time[mask],
             self.value[mask],
             self.session[mask],
-            self.superseded[mask],
             self.piece[mask],
         )
 
@@ -122,7 +124,7 @@ def _join(name: str, parts: list[Part]) -> Series:
     """Empties `parts`, and lets go of each column's pieces once they are joined: ten million rows are not held twice."""
     lengths = [len(columns) for _, _, columns in parts]
     session = np.repeat(np.array([place for place, _, _ in parts], np.int32), lengths)
-    runs, ghost, piece = _order(parts, session)
+    runs, piece = _order(parts, session)
     columns = [list(pieces) for pieces in zip(*(columns.arrays for _, _, columns in parts), strict=True)]
     parts.clear()
     places = _places(runs, lengths)
@@ -133,11 +135,11 @@ def _join(name: str, parts: list[Part]) -> Series:
             joined.append(_in_order(np.concatenate(pieces), runs))
         else:
             joined.append(np.concatenate([pieces[number][rows] for number, rows in places]))
-    return Series(name, *joined, *(_in_order(whole, runs) for whole in (session, ghost, piece)))
+    return Series(name, *joined, *(_in_order(whole, runs) for whole in (session, piece)))
 
 
-def _order(parts: Sequence[Part], session: NDArray[np.int32]) -> tuple[Runs, Bools, NDArray[np.int32]]:
-    """In which order the rows of all parts stand in a series; which of them are ghosts, and the piece of each."""
+def _order(parts: Sequence[Part], session: NDArray[np.int32]) -> tuple[Runs, NDArray[np.int32]]:
+    """In which order the rows of all parts stand in a series, and the piece of each."""
     step = np.concatenate([columns.step for _, _, columns in parts])
     left_out = [_leave_out(leg, columns.row) for _, leg, columns in parts]
     ghost = np.concatenate([mask for mask, _ in left_out])
@@ -146,7 +148,7 @@ def _order(parts: Sequence[Part], session: NDArray[np.int32]) -> tuple[Runs, Boo
         ghost[~ghost] = _run_again(live)
     del live
     piece = _number_pieces(step, session, np.concatenate([stretch for _, stretch in left_out]), ghost)
-    return _runs(ghost), ghost, piece
+    return _runs(ghost), piece
 
 
 def _in_order(whole: NDArray[Any], runs: Runs) -> NDArray[Any]:

@@ -36,7 +36,6 @@ def curve(points):
         zeros,
         value.astype(np.float64),
         piece,
-        piece > 0,
         piece,
     )
 

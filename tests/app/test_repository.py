@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ from batonpass.core.codec import encode
 from batonpass.core.errors import ConflictError, FormatError, StoreUnreachableError
 from batonpass.core.model import Annotations, Deletion, Deletions
 from batonpass.core.naming import notes_folder
+from batonpass.streamlit_app.local_cache import LocalCache
 from batonpass.streamlit_app.overview import current_notes, read_overview
 from batonpass.streamlit_app.repository import Repository
 from batonpass.streamlit_app.standing import read_standing
@@ -268,3 +270,15 @@ def test_a_store_seen_before_is_shown_at_once_though_it_does_not_answer(watched:
     repository = make(watched, tmp_path / "cache")
     assert repository.view().overview is not None, "from this computer"
     watched.answers.set()
+
+
+def test_reading_the_last_story_leaves_the_collector_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "overview.json").write_text("{}")
+    cache = LocalCache(tmp_path)
+    try:
+        for turn_it, is_on in ((gc.disable, False), (gc.enable, True)):
+            turn_it()
+            assert cache.load_overview() == (None, 0.0)
+            assert gc.isenabled() is is_on
+    finally:
+        gc.enable()
