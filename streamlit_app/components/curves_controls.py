@@ -22,9 +22,11 @@ MOST_METRICS = 12
 MOST_BESIDE = 9
 SEARCH_FROM = 9
 """From so many metrics on there is a place to search them."""
-REFINED = ("log", "logx", "outliers", "ghosts", "best", "beside")
-"""What `refine_look` and `choose_beside` keep in the address."""
+_RANGE = ("from", "to", "since", "until")
+REFINED = ("find", *_RANGE, "log", "logx", "outliers", "ghosts", "best", "beside")
+"""What `find_metrics`, `refine_look` and `choose_beside` keep in the address."""
 URL: Literal["query-params"] = "query-params"
+_USED = "view-used"
 _FIRST_DAY, _LAST_DAY = datetime(1970, 1, 2), datetime(2200, 1, 1)  # noqa: DTZ001  # the reader's wall clock, as the inputs count
 
 
@@ -35,31 +37,36 @@ def choose_metrics(names: Sequence[str]) -> tuple[str, ...]:
     if kept and not set(kept) & set(names):
         st.session_state["metrics"] = list(first)
     labels = _labels(names)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        chosen = st.multiselect(
-            "Metrics",
-            names,
-            default=first,
-            max_selections=MOST_METRICS,
-            format_func=lambda n: labels.get(n, plain(n, limit=60)),
-            key="metrics",
-            placeholder="Choose what to draw",
-            bind=URL,
-        )
-        if len(names) >= SEARCH_FROM or st.session_state.get("find"):
-            found = _search(names)
-            with st.container(width="content"):
-                st.button(
-                    f"Draw {plural(min(len(found), MOST_METRICS), 'match', 'matches')}" if found else "No match",
-                    on_click=_draw,
-                    args=(tuple(found[:MOST_METRICS]),),
-                    disabled=not found,
-                    key="draw-found",
-                )
+    chosen = st.multiselect(
+        "Metrics",
+        names,
+        default=first,
+        max_selections=MOST_METRICS,
+        format_func=lambda n: labels.get(n, plain(n, limit=60)),
+        key="metrics",
+        placeholder="Choose what to draw",
+        bind=URL,
+    )
     return tuple(chosen[:MOST_METRICS])
 
 
-def choose_look(metrics: tuple[str, ...], zone: tzinfo) -> Look:
+def find_metrics(names: Sequence[str]) -> None:
+    """Where there are many: search them by a regular expression, and draw what was found."""
+    if len(names) < SEARCH_FROM and not st.session_state.get("find"):
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        found = _search(names)
+        with st.container(width="content"):
+            st.button(
+                f"Draw {plural(min(len(found), MOST_METRICS), 'match', 'matches')}" if found else "No match",
+                on_click=_draw,
+                args=(tuple(found[:MOST_METRICS]),),
+                disabled=not found,
+                key="draw-found",
+            )
+
+
+def choose_look(metrics: tuple[str, ...]) -> Look:
     """How to draw them. Streamlit's own words are said for what a link brings along and nothing can be made of: it is passed over."""
     axis = st.selectbox(
         "Over",
@@ -82,12 +89,23 @@ def choose_look(metrics: tuple[str, ...], zone: tzinfo) -> Look:
         bind=URL,
         help="A moving average without a bias at the start; it never runs across a resume. The line as logged stays faint behind it.",
     )
-    low, high = _range(axis or Axis.STEP, zone)
-    return Look(metrics, axis or Axis.STEP, weight, low=low, high=high)
+    return Look(metrics, axis or Axis.STEP, weight)
 
 
-def refine_look(look: Look) -> Look:
+def needs_refining(*, is_open: bool) -> bool:
+    """Whether the controls that are changed less often are made: once they were looked at, or where the address or the brush says something
+    for them. Until then everything is as they would say it untouched, and the page stands sooner.
+    """
+    in_address = any(name in st.query_params for name in REFINED)
+    if is_open or in_address or any(st.session_state.get(name) is not None for name in _RANGE):
+        st.session_state[_USED] = True
+    return bool(st.session_state.get(_USED))
+
+
+def refine_look(look: Look, zone: tzinfo) -> Look:
     """What is changed less often. Not in a popover: the Tab key would come to its content last of all."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        low, high = _range(look.axis, zone)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         log = st.toggle("Logarithmic y axis", key="log", bind=URL)
         log_x = st.toggle("Logarithmic x axis", key="logx", bind=URL, help="Not over clock time.")
@@ -107,7 +125,9 @@ def refine_look(look: Look) -> Look:
     best = st.selectbox(
         "Mark the best point", list(Best), format_func=lambda b: b.value, key="best", bind=URL, width=220
     )
-    return replace(look, log=log, log_x=log_x, robust=robust, ghosts=ghosts, best=best or Best.BY_NAME)
+    return replace(
+        look, low=low, high=high, log=log, log_x=log_x, robust=robust, ghosts=ghosts, best=best or Best.BY_NAME
+    )
 
 
 def choose_beside(labels: Mapping[str, str]) -> list[str]:
@@ -129,15 +149,24 @@ def choose_beside(labels: Mapping[str, str]) -> list[str]:
 def set_range(low: float, high: float, axis: Axis, zone: tzinfo) -> None:
     """Look at the part from `low` to `high`, as the axis counts. For callbacks."""
     if axis is Axis.CLOCK:
-        st.session_state["since"], st.session_state["until"] = _wall(low, zone), _wall(high + 59, zone)
+        _set("since", _wall(low, zone))
+        _set("until", _wall(high + 59, zone))
         return
     digits = 0 if axis is Axis.STEP else max(0, 3 - int(np.floor(np.log10(max(high - low, 1e-12)))))
-    st.session_state["from"], st.session_state["to"] = round(low, digits), round(high, digits)
+    _set("from", round(low, digits))
+    _set("to", round(high, digits))
+
+
+def _set(name: str, end: float | datetime | None) -> None:
+    """Also in the address as long as there is no control that would write it there."""
+    st.session_state[name] = end
+    if end is not None and _USED not in st.session_state:
+        st.query_params[name] = str(end) if isinstance(end, float) else end.isoformat(timespec="minutes")
 
 
 def show_all() -> None:
     """Leave the range. For callbacks."""
-    for key in ("from", "to", "since", "until"):
+    for key in _RANGE:
         if key in st.session_state:
             st.session_state[key] = None
 

@@ -11,11 +11,12 @@ from batonpass.streamlit_app.components.being_read import show_being_read
 from batonpass.streamlit_app.components.config_table import show_config_diff
 from batonpass.streamlit_app.components.curves_chart import curves_option
 from batonpass.streamlit_app.components.curves_controls import (
-    REFINED,
     URL,
     choose_beside,
     choose_look,
     choose_metrics,
+    find_metrics,
+    needs_refining,
     refine_look,
     set_range,
     show_all,
@@ -33,7 +34,6 @@ from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.wording import count
 
 TABLE_ROWS = 5000
-USED = "view-used"
 
 
 @st.fragment
@@ -63,20 +63,22 @@ def show_curves(page: Page, run: RunStory) -> None:
             bind=URL,
         )
         place_for_csv = st.container(width="content")
-    view = st.expander("View and compare", icon=":material/tune:", key="view", on_change="rerun")
-    is_used = _is_used(bool(view.open))
+    view = st.expander("Find, range and compare", icon=":material/tune:", key="view", on_change="rerun")
+    is_used = needs_refining(is_open=bool(view.open))
     with view:
         place_for_view = st.container()
         beside = choose_beside(labels) if is_used else []
         others = _beside(page, beside, labels)
     tracks = [track, *others]
+    names = _names(tracks)
     with place_for_metrics:
-        metrics = choose_metrics(_names(tracks))
+        metrics = choose_metrics(names)
     with place_for_look:
-        look = choose_look(metrics, page.zone)
+        look = choose_look(metrics)
     if is_used:
         with place_for_view:
-            look = refine_look(look)
+            find_metrics(names)
+            look = refine_look(look, page.zone)
     with place_for_csv:
         _csv_button(run, tracks, look)
     _say_range(look, page)
@@ -93,15 +95,6 @@ def show_curves(page: Page, run: RunStory) -> None:
             show_config_diff([(name, each.files.info.config) for name, each in runs])
     for each in tracks:
         say_broken(each.curves.broken)
-
-
-def _is_used(is_open: bool) -> bool:  # the one thing it is about
-    """Whether the controls that are changed less often are made: once they were looked at, or where the address says something for them.
-    Until then everything is as they would say it untouched, and the page stands sooner.
-    """
-    if is_open or any(name in st.query_params for name in REFINED):
-        st.session_state[USED] = True
-    return bool(st.session_state.get(USED))
 
 
 def _track(page: Page, run: RunStory, name: str | None = None) -> Track:
@@ -150,7 +143,7 @@ def _chart(page: Page, tracks: Sequence[Track], look: Look) -> None:
         option, height=height, alt=alt_text(tracks, look), key=key, on_select=lambda: _zoom(key, look.axis, page)
     )
     said = under_chart(tracks, look, page.zone)
-    how = "To look closer, press the brush at the top right and drag over the curves, or type a range."
+    how = "To look closer, press the brush at the top right and drag over the curves, or type a range below *Find, range and compare*."
     st.caption(f"{said} {how}")
 
 

@@ -68,14 +68,22 @@ def test_brushing_a_part_of_the_curves_becomes_the_range_and_the_address(page: A
 
 def test_the_range_is_reached_and_typed_by_keyboard_alone(page: Any) -> None:
     page.get_by_role("combobox", name="Metrics").focus()
-    for _ in range(20):
-        page.keyboard.press("Tab")
-        if page.evaluate("() => document.activeElement.getAttribute('aria-label')") == "From":
-            break
+    _tab_to(page, "document.activeElement.innerText.includes('Find, range and compare')")
+    page.keyboard.press("Enter")
+    page.get_by_label("From", exact=True).wait_for()
+    _tab_to(page, "document.activeElement.getAttribute('aria-label') === 'From'")
     page.keyboard.type("24000")
     page.keyboard.press("Enter")
     page.get_by_text("From step 24,000 to the end").wait_for()
     assert "from=24000" in page.url
+
+
+def _tab_to(page: Any, is_there: str) -> None:
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate(f"() => {is_there}"):
+            return
+    raise AssertionError(f"the Tab key never came to where {is_there}")
 
 
 def test_the_picture_is_saved_with_the_theme_of_the_page(page: Any, tmp_path: Path) -> None:
