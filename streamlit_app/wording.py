@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime, tzinfo
 
-_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+from batonpass.core import amounts
 
 
 def count(value: float | None) -> str:
@@ -34,19 +34,14 @@ def number(value: float | None) -> str:
 
 
 def size(size_bytes: float | None) -> str:
-    """A size in bytes, in powers of 1,000 as stores count them.
+    """A size in bytes, as the notebook and the command line say it; "unknown" where there is no such number.
 
     >>> size(999), size(1_500_000)
     ('999 B', '1.5 MB')
     """
     if size_bytes is None or not math.isfinite(_float(size_bytes)):
         return "unknown"
-    value = _float(size_bytes)
-    for unit in _UNITS:
-        if abs(value) < 999.5 or unit == _UNITS[-1]:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
-        value /= 1000
-    return "unknown"
+    return amounts.size(size_bytes)
 
 
 def duration(seconds: float | None) -> str:

@@ -90,7 +90,7 @@ def _risk(standing: RunStanding) -> list[str]:
 
 
 def _sending(moving: Moving) -> str:
-    """As `Moving.words`, in the units of this app."""
+    """As `Moving.words`, with times as this app says them."""
     if not moving.files:
         return ""
     (name, done, total), more = moving.files[0], len(moving.files) - 1
