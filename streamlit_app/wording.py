@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
 from batonpass.core import amounts
+from batonpass.core.model import Session
 
 
 def count(value: float | None) -> str:
@@ -87,6 +89,13 @@ def plural(n: int, one: str, many: str | None = None) -> str:
     ('1 run', '3 runs')
     """
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def sessions_words(sessions: Iterable[Session]) -> str:
+    """How many sessions a run has had, those that did not continue it apart, as "6 sessions and 1 branch"."""
+    branches = [s.branch is not None for s in sessions]
+    own, aside = branches.count(False), branches.count(True)
+    return plural(own, "session") + (f" and {plural(aside, 'branch', 'branches')}" if aside else "")
 
 
 def _float(value: float) -> float:

@@ -151,6 +151,13 @@ def test_the_run_page_draws_one_chart_with_words_for_it(app: AppMaker, store: Pa
     assert "cats-v2 over 6 sessions" in charts[0].proto.alt
 
 
+def test_a_runs_sessions_are_counted_alike_on_each_page(app: AppMaker, store: Path) -> None:
+    on_card = next(line for line in words(app(store)).splitlines() if "branch" in line)
+    assert "6 sessions and 1 branch" in on_card
+    trained = next(m for m in app(store, page="run", run="1a5e0000").metric if m.label == "Time trained")
+    assert trained.delta == "6 sessions and 1 branch"
+
+
 @pytest.mark.parametrize("axis", ["step", "epoch", "hours of training", "clock time"])
 @pytest.mark.parametrize("log", [False, True])
 def test_the_curves_can_be_drawn_over_every_axis(app: AppMaker, store: Path, axis: str, log: bool) -> None:
