@@ -104,9 +104,9 @@ def status_card(
 
 
 def history_words(lengths_s: Sequence[float], place: str) -> str:
-    """n, the middle and the spread of session lengths given in seconds, and what they are worth."""
+    """n, the middle and the spread of session lengths given in seconds, and what they are worth; or when there will be some."""
     if not lengths_s:
-        return f"no session of yours at {place} has ended yet"
+        return f"nothing yet; from the next start on, it says how long this run's sessions on {place} lasted"
     if len(lengths_s) == 1:
         return f"one session at {place} so far, of {duration(lengths_s[0])}; your log, not a promise"
     middle = duration(statistics.median(lengths_s))
