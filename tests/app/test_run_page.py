@@ -312,6 +312,29 @@ def test_the_page_says_what_differs_after_a_resume(app: AppMaker, store: Path) -
     assert "learning rate: 174 steps logged before and after, bit for bit the same" in said
 
 
+def test_the_error_a_session_ended_with_has_a_column_only_where_there_is_one(app: AppMaker, store: Path) -> None:
+    def columns(run: str) -> list[str]:
+        return list(app(store, page="run", run=run).dataframe[0].value.columns)
+
+    usual = ["", "GPU", "Where", "Began", "Trained", "Steps", "Role", "How it stands", "Resume"]
+    assert columns(DIGITS) == usual
+    assert columns("2a5e0001") == [*usual, "Ended with"]
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [("EXACT", "EXACT: steps 7 to 9 reproduced bit for bit (loss 0.5)"), ("", "not finished")],
+)
+def test_the_resume_of_each_session_is_its_label_and_what_was_proven(
+    app: AppMaker, store: Path, label: str, said: str
+) -> None:
+    second = sorted((store / "runs").glob("digits*/sessions/*.json"))[1]
+    record = json.loads(second.read_text())["resumed_from"]
+    proof = {"data": "same", "steps": 3, "first_step": 7, "last_step": 9, "metric": "loss", "value": 0.5, "before": 0.5}
+    edit(second, resumed_from={**record, "label": label}, resume_proof=proof)
+    assert list(app(store, page="run", run=DIGITS).dataframe[0].value["Resume"]) == ["began here", said]
+
+
 def test_two_tabs_never_do_the_same_errand_twice_at_once() -> None:
     errands, go = Errands(), threading.Event()
 
