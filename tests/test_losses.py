@@ -8,8 +8,9 @@ from test_lineage import session
 
 from batonpass.core.lineage import trace
 from batonpass.core.losses import Again, Loss, loss_behind, run_again
-from batonpass.core.model import End, EndKind, Head
+from batonpass.core.model import End, EndKind, Head, ResumeRecord
 from batonpass.core.states import PARTED_DETAIL
+from batonpass.words import welcome
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -114,3 +115,16 @@ def test_a_session_that_is_not_there_and_a_circle_count_nothing():
     assert run_again([session("b", 2, after=("a", 10), step=30)]) == Again(0, is_least=False)
     circle = [session("a", 1, after=("b", 10), step=30), session("b", 2, after=("c", 40), step=30)]
     assert run_again(circle) == Again(0, is_least=False)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Loss(58, 240.0, "a", cut_off=True), "at least 58 steps (4 min) run again: it vanished"),
+        (Loss(1, 2.0, "a"), "; 1 step (2 s) runs again: it vanished"),
+        (Loss(), "nothing lost"),
+    ],
+)
+def test_the_notebook_says_how_many_steps_run_again(found, said):
+    record = ResumeRecord("a", "k", 10, 10, "EXACT", reason="it vanished")
+    assert said in welcome(record, found, goal_steps=None)
