@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+
 
 def duration(seconds: float) -> str:
     """A length of time.
@@ -16,19 +18,26 @@ def duration(seconds: float) -> str:
 
 
 def size(count_bytes: float) -> str:
-    """An amount of bytes in binary units.
+    """An amount of bytes that lie somewhere or travel, in powers of 1,000 as stores count them.
 
-    >>> [size(n) for n in (0, 999, 2048, 16106127360)]
-    ['0 B', '999 B', '2.0 KiB', '15.0 GiB']
+    >>> [size(n) for n in (0, 999, 1_500_000, 312 * 10**9)]
+    ['0 B', '999 B', '1.5 MB', '312 GB']
     """
-    if count_bytes < 1024:
-        return f"{count_bytes:.0f} B"
-    amount = float(count_bytes)
-    for unit in ("KiB", "MiB", "GiB"):
-        amount /= 1024
-        if amount < 1024:
-            return f"{amount:.1f} {unit}"
-    return f"{amount / 1024:.1f} TiB"
+    value = float(count_bytes)
+    for unit in _UNITS[:-1]:
+        if abs(value) < 999.5:
+            return _one_decimal(value, unit)
+        value /= 1000
+    return _one_decimal(value, _UNITS[-1])
+
+
+def capacity(count_bytes: float) -> str:
+    """What a machine has of memory and disk, in GiB as its own tools say it.
+
+    >>> [capacity(n) for n in (16106127360, 800 * 1024**2)]
+    ['15.0 GiB', '0.8 GiB']
+    """
+    return f"{count_bytes / 1024**3:,.1f} GiB"
 
 
 def ordinal(number: int) -> str:
@@ -39,3 +48,7 @@ def ordinal(number: int) -> str:
     """
     suffix = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{suffix}"
+
+
+def _one_decimal(value: float, unit: str) -> str:
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from batonpass.core.lineage import Lineage, Link
-from batonpass.core.model import Head
+from batonpass.core.lineage import Lineage, Link, held_the_run
+from batonpass.core.model import Head, Session
 from batonpass.core.states import said_its_end
 
 
@@ -29,6 +31,21 @@ class Loss:
         return self.cut_off or bool(self.unread)
 
 
+class Again(NamedTuple):
+    """What the resumes of a run have run again, all together."""
+
+    steps: int
+    is_least: bool
+    """A session among those that were followed did not say itself how far it came: a lower bound."""
+
+
+def left_behind(way: Iterable[Session], step: int) -> Session | None:
+    """Whose steps are run again by who continues from a checkpoint at `step`: those up to the last step of the first session on the
+    way, newest first, that got past it.
+    """
+    return next((session for session in way if session.step > step), None)
+
+
 def loss_behind(
     lineage: Lineage, head: Head, known: Iterable[str], *, session: str, step: int, trained_s: float
 ) -> Loss:
@@ -39,14 +56,46 @@ def loss_behind(
     """
     unread = _later_unread(head, set(known), session)
     way = _way_to(lineage, session)
-    reached = next((place for place, link in enumerate(way) if link.session.step > step), None)
-    if reached is None:
+    last = left_behind((link.session for link in way), step)
+    if last is None:
         return Loss(unread=unread)
+    reached = next(place for place, link in enumerate(way) if link.session is last)
     seconds = sum(link.session.trained_s for link in way[reached:-1]) + _seconds_left(
         way[-1], reached, len(way), trained_s
     )
-    last = way[reached].session
     return Loss(last.step - step, seconds, last.id, unread, cut_off=not said_its_end(last))
+
+
+def run_again(sessions: Iterable[Session]) -> Again:
+    """The steps that each session's start called run again, added up over a run whose every `Session` is given.
+
+    A session that came no further than the checkpoint it continued from ran nothing again; the next one does, and counts it.
+    """
+    known = {s.id: s for s in sessions}
+    holders = sorted((s for s in known.values() if held_the_run(s)), key=lambda s: s.term)
+    terms = [s.term for s in holders]
+    found = []
+    for session in holders:
+        record, place = session.resumed_from, bisect_left(terms, session.term)
+        if record is None or session.step <= record.step or not place:
+            continue
+        last = left_behind(_followed(holders[place - 1], record.session, known), record.step)
+        if last is not None:
+            found.append((last.step - record.step, not said_its_end(last)))
+    return Again(sum(steps for steps, _ in found), any(least for _, least in found))
+
+
+def _followed(newest: Session, until: str, known: Mapping[str, Session]) -> Iterator[Session]:
+    """From `newest` back to the session `until`, each that the one before it here continued from."""
+    current, seen = newest, {newest.id}
+    yield current
+    while current.id != until and current.resumed_from is not None:
+        before = known.get(current.resumed_from.session)
+        if before is None or before.id in seen:
+            return
+        yield before
+        seen.add(before.id)
+        current = before
 
 
 def _way_to(lineage: Lineage, session: str) -> tuple[Link, ...]:

@@ -115,8 +115,8 @@ def left_s(done_bytes: int, total_bytes: int, bytes_per_s: float | None) -> floa
 def pace_words(done_bytes: int, total_bytes: int, bytes_per_s: float | None) -> str:
     """How fast and how long still, to follow an amount.
 
-    >>> pace_words(100, 512 << 20, 4.1 * (1 << 20)), pace_words(0, 1, 0.0), pace_words(0, 1, None)
-    (', 4.1 MiB/s, 2 min left', ', no byte moves', '')
+    >>> pace_words(100, 512 * 10**6, 4.1e6), pace_words(0, 1, 0.0), pace_words(0, 1, None)
+    (', 4.1 MB/s, 2 min left', ', no byte moves', '')
     """
     if bytes_per_s is None:
         return ""

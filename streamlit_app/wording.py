@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
-_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+from batonpass.core import amounts
+from batonpass.core.model import Session
 
 
 def count(value: float | None) -> str:
@@ -34,19 +36,14 @@ def number(value: float | None) -> str:
 
 
 def size(size_bytes: float | None) -> str:
-    """A size in bytes, in powers of 1,000 as stores count them.
+    """A size in bytes, as the notebook and the command line say it; "unknown" where there is no such number.
 
     >>> size(999), size(1_500_000)
     ('999 B', '1.5 MB')
     """
     if size_bytes is None or not math.isfinite(_float(size_bytes)):
         return "unknown"
-    value = _float(size_bytes)
-    for unit in _UNITS:
-        if abs(value) < 999.5 or unit == _UNITS[-1]:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
-        value /= 1000
-    return "unknown"
+    return amounts.size(size_bytes)
 
 
 def duration(seconds: float | None) -> str:
@@ -92,6 +89,13 @@ def plural(n: int, one: str, many: str | None = None) -> str:
     ('1 run', '3 runs')
     """
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def sessions_words(sessions: Iterable[Session]) -> str:
+    """How many sessions a run has had, those that did not continue it apart, as "6 sessions and 1 branch"."""
+    branches = [s.branch is not None for s in sessions]
+    own, aside = branches.count(False), branches.count(True)
+    return plural(own, "session") + (f" and {plural(aside, 'branch', 'branches')}" if aside else "")
 
 
 def _float(value: float) -> float:

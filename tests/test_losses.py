@@ -7,9 +7,10 @@ import pytest
 from test_lineage import session
 
 from batonpass.core.lineage import trace
-from batonpass.core.losses import Loss, loss_behind
-from batonpass.core.model import End, EndKind, Head
+from batonpass.core.losses import Again, Loss, loss_behind, run_again
+from batonpass.core.model import End, EndKind, Head, ResumeRecord
 from batonpass.core.states import PARTED_DETAIL
+from batonpass.words import welcome
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -66,3 +67,64 @@ def test_only_a_session_that_wrote_its_own_end_is_known_to_its_last_step(end, le
     found = loss([replace(session("a", 1, [10], step=14), end=end)], "a", at="a", step=10)
     assert found.steps == 4
     assert found.is_least is least
+
+
+HISTORIES = {
+    "one that vanished": [session("a", 1, [10], step=14), session("b", 2, after=("a", 10), step=30)],
+    "one that said its end": [
+        replace(session("a", 1, [10], step=14), end=End(EndKind.STOPPED, AT)),
+        session("b", 2, after=("a", 10), step=30),
+    ],
+    "nothing lost": [session("a", 1, [10, 20]), session("b", 2, [30], after=("a", 20))],
+    "each after the last": [
+        session("a", 1, [10], step=14),
+        session("b", 2, [20], after=("a", 10), step=25),
+        session("c", 3, after=("b", 20), step=40),
+    ],
+    "twice from one checkpoint": [
+        session("a", 1, [10], step=18),
+        session("b", 2, after=("a", 10), step=13),
+        session("c", 3, after=("a", 10), step=40),
+    ],
+}
+
+
+@pytest.mark.parametrize("known", HISTORIES.values(), ids=HISTORIES)
+def test_the_app_counts_what_each_notebook_said_at_its_start(known):
+    """One definition: the steps behind the checkpoint that a session had finished by its own file."""
+    said = [
+        loss(
+            known[:place],
+            [s.id for s in known[:place]],
+            at=later.resumed_from.session,
+            step=later.resumed_from.step,
+        )
+        for place, later in enumerate(known)
+        if later.resumed_from
+    ]
+    assert run_again(reversed(known)) == Again(sum(s.steps for s in said), any(s.is_least for s in said))
+
+
+def test_a_session_that_trained_nothing_ran_nothing_again():
+    known = [session("a", 1, [20], step=25), session("b", 2, after=("a", 20), step=20)]
+    assert run_again(known) == Again(0, is_least=False)
+    assert run_again([*known, session("c", 3, after=("a", 20), step=90)]) == Again(5, is_least=True)
+
+
+def test_a_session_that_is_not_there_and_a_circle_count_nothing():
+    assert run_again([session("b", 2, after=("a", 10), step=30)]) == Again(0, is_least=False)
+    circle = [session("a", 1, after=("b", 10), step=30), session("b", 2, after=("c", 40), step=30)]
+    assert run_again(circle) == Again(0, is_least=False)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Loss(58, 240.0, "a", cut_off=True), "at least 58 steps (4 min) run again: it vanished"),
+        (Loss(1, 2.0, "a"), "; 1 step (2 s) runs again: it vanished"),
+        (Loss(), "nothing lost"),
+    ],
+)
+def test_the_notebook_says_how_many_steps_run_again(found, said):
+    record = ResumeRecord("a", "k", 10, 10, "EXACT", reason="it vanished")
+    assert said in welcome(record, found, goal_steps=None)

@@ -43,7 +43,7 @@ def test_a_steady_link_is_measured_and_the_end_foretold(clock):
     seen = progress.look()
     assert seen.bytes_per_s == pytest.approx(4 * MIB)
     assert seen.left_s == pytest.approx(50)
-    assert seen.words == "model.safetensors 312.0 MiB of 512.0 MiB, 4.0 MiB/s, 50 s left"
+    assert seen.words == "model.safetensors 327 MB of 537 MB, 4.2 MB/s, 50 s left"
 
 
 def test_a_link_that_slows_down_is_noticed_within_the_window(clock):
@@ -99,7 +99,7 @@ def test_several_files_are_one_sum(clock):
         progress.tell(name, MIB, 3 * MIB)
     progress.done("a", 3 * MIB)
     assert progress.look() == Moving((("b", MIB, 3 * MIB), ("c", MIB, 3 * MIB)), 6 * MIB, 10 * MIB, None)
-    assert progress.look().words == "b 1.0 MiB of 3.0 MiB and 1 more, in all 6.0 MiB of 10.0 MiB"
+    assert progress.look().words == "b 1.0 MB of 3.1 MB and 1 more, in all 6.3 MB of 10.5 MB"
     progress.end()
     assert progress.look() == Moving()
 
@@ -173,7 +173,7 @@ def test_a_session_that_sends_says_so_in_its_file_and_forgets_it_afterwards(tmp_
 
 def test_the_status_card_shows_it():
     words = Moving((("model.safetensors", MIB, 2 * MIB),), MIB, 2 * MIB, 1024.0).words
-    assert "1.0 MiB of 2.0 MiB, 1.0 KiB/s, 17 min left" in status_card(name="cats", step=3, sending=words).text
+    assert "1.0 MB of 2.1 MB, 1.0 KB/s, 17 min left" in status_card(name="cats", step=3, sending=words).text
     assert "On its way" not in status_card(name="cats", step=3).text
 
 
@@ -191,7 +191,7 @@ def test_the_line_of_a_command_has_speed_and_end(clock):
             clock.now_s += 1
             line.update("model.safetensors", second * MIB, 40 * MIB)
         line.close()
-    assert "10.0 MiB of 40.0 MiB, 1.0 MiB/s, 30 s left  model.safetensors" in seen.getvalue()
+    assert "10.5 MB of 41.9 MB, 1.0 MB/s, 30 s left  model.safetensors" in seen.getvalue()
     assert unseen.getvalue() == ""
 
 
@@ -207,7 +207,7 @@ def test_a_watch_renews_one_line_on_a_terminal_and_takes_it_away_for_others(cloc
     line.line("batonpass: something else")
     line.tick(SENDING)
     line.tick(Moving())
-    words = "sending model?[2J.safetensors 1.0 MiB of 2.0 MiB, 1.0 KiB/s, 17 min left"
+    words = "sending model?[2J.safetensors 1.0 MB of 2.1 MB, 1.0 KB/s, 17 min left"
     clear = "\r\x1b[2K"
     assert terminal.getvalue() == f"{clear}{words}{clear}batonpass: something else\n{clear}{words}{clear}"
     assert said == ["batonpass: something else"]

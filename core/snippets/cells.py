@@ -10,6 +10,8 @@ from typing import Literal
 
 Value = str | int | bool | None | tuple[tuple[str | None, ...], ...]
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$:@])")
+_ARGUMENT = re.compile(r"^ +\w+=\$(\w+),\n|, \w+=\$(\w+)(?=[,)])", re.MULTILINE)
+"""A keyword argument whose whole value is one of ours."""
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 
@@ -42,8 +44,11 @@ class Snippet:
 
 
 def fill(template: str, **values: Value) -> str:
-    """The template of that name with every `$value` replaced by the value's Python literal."""
+    """The template of that name with every `$value` replaced by the value's Python literal. A keyword argument with nothing to say (None)
+    is left out.
+    """
     text = resources.files(__package__).joinpath("templates", f"{template}.py.txt").read_text("utf-8")
+    text = _ARGUMENT.sub(lambda found: "" if values[found[1] or found[2]] is None else found[0], text)
     return Template(text).substitute({name: repr(value) for name, value in values.items()}).strip("\n")
 
 

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from itertools import groupby
 
-from batonpass.core.amounts import duration, ordinal, size
+from batonpass.core.amounts import capacity, duration, ordinal
 from batonpass.core.gpu.advice import TorchBuild, build_runs_on, has_native_bf16, hints, obstacles
 from batonpass.core.gpu.catalogue import match_gpu, offer_of
 from batonpass.core.gpu.ranking import Precision, parse_precision, place_among_offers
@@ -104,9 +104,9 @@ def status_card(
 
 
 def history_words(lengths_s: Sequence[float], place: str) -> str:
-    """n, the middle and the spread of session lengths given in seconds, and what they are worth."""
+    """n, the middle and the spread of session lengths given in seconds, and what they are worth; or when there will be some."""
     if not lengths_s:
-        return f"no session of yours at {place} has ended yet"
+        return f"nothing yet; from the next start on, it says how long this run's sessions on {place} lasted"
     if len(lengths_s) == 1:
         return f"one session at {place} so far, of {duration(lengths_s[0])}; your log, not a promise"
     middle = duration(statistics.median(lengths_s))
@@ -118,7 +118,7 @@ def _gpu_words(gpus: Sequence[Gpu]) -> str:
     parts = []
     for gpu, same in groupby(sorted(map(_kind, gpus), key=repr)):
         count = len(list(same))
-        memory = f", {size(gpu.memory_bytes)}{' each' if count > 1 else ''}" if gpu.memory_bytes else ""
+        memory = f", {capacity(gpu.memory_bytes)}{' each' if count > 1 else ''}" if gpu.memory_bytes else ""
         level = f", compute capability {gpu.compute_capability}" if gpu.compute_capability else ""
         parts.append(f"{f'{count} x ' if count > 1 else ''}{gpu.name}{memory}{level}")
     return "; ".join(parts)
@@ -180,9 +180,9 @@ def _machine_words(host: Host) -> str:
     if host.cpu_count:
         facts.append(f"{host.cpu_count} processor{'s' if host.cpu_count > 1 else ''}")
     if host.ram_bytes:
-        facts.append(f"{size(host.ram_bytes)} RAM")
+        facts.append(f"{capacity(host.ram_bytes)} RAM")
     if host.disk_free_bytes is not None:
-        facts.append(f"{size(host.disk_free_bytes)} disk free")
+        facts.append(f"{capacity(host.disk_free_bytes)} disk free")
     return ", ".join(filter(None, facts))
 
 

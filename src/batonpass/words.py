@@ -35,7 +35,8 @@ def _lost(record: ResumeRecord, loss: Loss) -> str:
     """Never "nothing lost" while a later session is unread: nobody knows that."""
     if loss.steps:
         least = "at least " if loss.is_least else ""
-        return f"{least}{loss.steps:,} steps ({duration(loss.seconds)}) run again: {record.reason}"
+        again = "step ({}) runs again" if loss.steps == 1 else "steps ({}) run again"
+        return f"{least}{loss.steps:,} {again.format(duration(loss.seconds))}: {record.reason}"
     return "what a later session did is not known" if loss.unread else "nothing lost"
 
 

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import streamlit as st
 
 from batonpass.core.gpu.catalogue import CatalogueEntry, catalogue
 from batonpass.core.gpu.prediction import predict
 from batonpass.core.gpu.speed import Speed, ratio
+from batonpass.streamlit_app.components.gpus import short_name
 from batonpass.streamlit_app.components.speed_table import ratio_words
 from batonpass.streamlit_app.components.text import escaped
+from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.wording import plural
 
-_FIRST_PAIR = ("V100 16GB", "T4")
+_USUAL = "T4"
+_FIRST_PAIR = ("V100 16GB", _USUAL)
+_STORY = {"V100", "T4"}
 
 
-def show_ratio(found: Sequence[Speed]) -> None:
-    """`found` is what the chosen run measured, slowest first. Any two cards can be compared; those measured stand first."""
+def show_ratio(run: RunStory, found: Sequence[Speed]) -> None:
+    """`found` is what the run measured, slowest first. Any two cards can be compared; those measured stand first."""
     st.subheader("Two cards compared", anchor=False)
+    had = {short_name(gpu.name, gpu.memory_bytes) for s in run.files.sessions for gpu in s.session.gpus[:16]}
+    if not had:
+        st.caption("No session of this run had a GPU, so there are no cards to compare.")
+        return
     entries = {e.name: e for e in catalogue() if e.is_cuda}
     names = [*(s.gpu for s in reversed(found)), *(n for n in entries if all(s.gpu != n for s in found))]
     first, second = first_pair([s.gpu for s in found], entries)
@@ -31,7 +39,7 @@ def show_ratio(found: Sequence[Speed]) -> None:
     st.dataframe(rows, hide_index=True, alt=f"{card} against {against}: measured and as the makers' figures predict")
     for sentence in ratio_sentences(measured.get(card), measured.get(against), entries.get(card), entries.get(against)):
         st.markdown(escaped(sentence, limit=400))
-    if {card.split()[0], against.split()[0]} == {"V100", "T4"}:
+    if is_told_story(card, against, had):
         st.caption(
             "It is often told that a V100 is ten times a T4. Published training and inference figures of one recipe say about "
             "three times (ResNet-50, NVIDIA's own examples: 2.8 with mixed precision, 3.0 in fp32). More is possible where memory, "
@@ -39,12 +47,20 @@ def show_ratio(found: Sequence[Speed]) -> None:
         )
 
 
+def is_told_story(card: str, against: str, had: Iterable[str]) -> bool:
+    """Whether the two are those of which a story is told, and the run had one of them."""
+    return {_family(card), _family(against)} == _STORY and any(_family(name) in _STORY for name in had)
+
+
 def first_pair(measured: Sequence[str], known: Container[str]) -> tuple[str, str]:
-    """What stands there first: the fastest card against the slowest, of those that the makers' figures are known for where two are."""
+    """What stands there first: the fastest card against the slowest, of those that the makers' figures are known for where two are;
+    a single known one against a T4, the usual card of free notebooks.
+    """
     for names in ([name for name in measured if name in known], list(measured)):
         if len(names) > 1:
             return names[-1], names[0]
-    return _FIRST_PAIR
+    single = next((name for name in measured if name in known and name != _USUAL), None)
+    return (single, _USUAL) if single and _USUAL in known else _FIRST_PAIR
 
 
 def ratio_rows(
@@ -101,6 +117,11 @@ def ratio_sentences(
             f"{without.name} has no tensor cores: mixed precision runs at its fp32 rate, so the order can flip with precision."
         )
     return said
+
+
+def _family(name: str) -> str:
+    """As "V100" of "V100 16GB"."""
+    return (name.split() or [""])[0]
 
 
 def _half(entry: CatalogueEntry) -> float | None:

@@ -10,6 +10,7 @@ from batonpass.core.snippets.inputs import SnippetInputs, Target
 from batonpass.core.snippets.notebook import to_notebook
 from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.choice import choose_store, current_choice, look_at_sample, repository_of
+from batonpass.streamlit_app.components.account_label import choose_label
 from batonpass.streamlit_app.components.agent_button import show_agent_button
 from batonpass.streamlit_app.components.checklist import first_day_steps, show_checklist
 from batonpass.streamlit_app.components.drive_folder import drive_folder
@@ -97,6 +98,7 @@ def _first_cell(page: Page) -> None:
     target = st.pills(
         "Where", list(places), default=usual, format_func=lambda t: places[t], required=True, key="first-where"
     )
+    label = choose_label(page, key="first-label")
     folder = drive_folder(page) if target is Target.COLAB_MOUNT else "MyDrive/batonpass"
     try:
         inputs = SnippetInputs(
@@ -104,6 +106,7 @@ def _first_cell(page: Page) -> None:
             run_id=None,
             root_id=None,
             store=page.repository.url,
+            account=label,
             goal_steps=int(goal),
             drive_folder=folder,
         )

@@ -21,6 +21,9 @@ MOST_NOTES = 12
 def show_facts(sessions: Sequence[Session]) -> None:
     """Notes first, then the catalogue."""
     st.subheader("What to know about these cards", anchor=False)
+    if not any(s.gpus for s in sessions):
+        st.caption("No session had a GPU, so there is no card to say anything about.")
+        return
     chosen = st.segmented_control(
         "I train in", list(_PRECISIONS), default="mixed (fp16)", key="precision", required=True
     )

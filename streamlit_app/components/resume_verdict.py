@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from batonpass.core.losses import run_again
 from batonpass.core.metrics.resume_check import ResumeCheck, check_resumes
 from batonpass.core.model import Session
 from batonpass.core.resumption import HINT
@@ -36,19 +37,26 @@ def compare_resumes(curves: RunCurves) -> list[ResumeCheck]:
 
 
 def judge_resumes(checks: Sequence[ResumeCheck], sessions: Mapping[str, Session]) -> ResumeVerdict | None:
-    """What to say of a run's resumes; None where no step was logged twice."""
+    """What to say of a run's resumes; None where no step was logged twice. `sessions` are all of the run.
+
+    What is compared are the steps that were logged: with a value every 20 steps, or a machine whose last rows never arrived, there
+    are fewer than were run again, so both numbers are said.
+    """
     if not checks:
         return None
     by_metric: dict[str, list[ResumeCheck]] = {}
     for check in checks:
         by_metric.setdefault(check.metric, []).append(check)
     worst_first = sorted(by_metric.values(), key=lambda found: all(c.first_step is None for c in found))
-    said = tuple(describe(found) for found in worst_first[:4])
+    again = run_again(sessions.values())
+    least = "At least " if again.is_least else ""
+    ran = (f"{least}{plural(again.steps, 'step')} run again by resumes.",) if again.steps else ()
+    said = (*ran, *(describe(found) for found in worst_first[:4]))
     if all(check.first_step is None for check in checks):
         steps = max(sum(c.compared for c in found) for found in by_metric.values())
         names = ", ".join(escaped(name, limit=40) for name in list(by_metric)[:6])
-        sentence = f"{plural(steps, 'step')} were run again, and each came out bit for bit as first logged ({names})."
-        return ResumeVerdict("Resume verified", ":material/verified:", "green", (sentence,))
+        sentence = f"{plural(steps, 'step')} logged before and after, bit for bit the same ({names})."
+        return ResumeVerdict("Resume verified", ":material/verified:", "green", (*ran, sentence))
     if _promised(checks, sessions):
         why = f"A resume was labelled EXACT, so they should be the same. What to look for: {HINT}."
         return ResumeVerdict("Resume differs", ":material/difference:", "orange", (*said, why))
@@ -61,10 +69,11 @@ def describe(checks: Sequence[ResumeCheck]) -> str:
     name, steps = escaped(checks[0].metric, limit=40), plural(sum(c.compared for c in checks), "step")
     bad = [c for c in checks if c.first_step is not None]
     if not bad:
-        return f"{name}: {steps} run again, bit for bit the same."
+        return f"{name}: {steps} logged before and after, bit for bit the same."
     one = min(bad, key=lambda c: c.first_step or 0)
     first = f"first at step {count(one.first_step or 0)}, {one.before:.6g} then and {one.after:.6g} now"
-    return f"{name}: {steps} run again, {count(sum(c.different for c in bad))} of them with another value ({first})."
+    different = count(sum(c.different for c in bad))
+    return f"{name}: {steps} logged before and after, {different} of them with another value ({first})."
 
 
 def measures_machine(metric: str) -> bool:

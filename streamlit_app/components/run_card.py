@@ -18,7 +18,7 @@ from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.preferences import Visit
 from batonpass.streamlit_app.standing import RunStanding
-from batonpass.streamlit_app.wording import ago, count, duration, plural, size
+from batonpass.streamlit_app.wording import ago, count, duration, plural, sessions_words, size
 
 
 def show_run_card(
@@ -70,10 +70,7 @@ def _facts(page: Page, run: RunStory, standing: RunStanding) -> list[str]:
     if standing.session is not None:
         where = escaped(f"{gpu_name(standing.session)} · {place(standing.session)}")
         lines.append(f":material/memory: {where}")
-    sessions = [s.session for s in run.files.sessions]
-    branches = sum(1 for s in sessions if s.branch is not None)
-    aside = f", {plural(branches, 'branch', 'branches')} beside it" if branches else ""
-    lines.append(f":material/route: {plural(len(sessions) - branches, 'session')}{aside}")
+    lines.append(f":material/route: {sessions_words(s.session for s in run.files.sessions)}")
     return lines
 
 
@@ -90,7 +87,7 @@ def _risk(standing: RunStanding) -> list[str]:
 
 
 def _sending(moving: Moving) -> str:
-    """As `Moving.words`, in the units of this app."""
+    """As `Moving.words`, with times as this app says them."""
     if not moving.files:
         return ""
     (name, done, total), more = moving.files[0], len(moving.files) - 1

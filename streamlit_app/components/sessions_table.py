@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from batonpass.core.lineage import Leg, Role, legs
-from batonpass.core.resumption import proof_words
+from batonpass.core.resumption import resume_words
 from batonpass.core.states import Word, session_state
 from batonpass.streamlit_app.components.gpus import gpu_name, place
 from batonpass.streamlit_app.components.page import Page
@@ -15,6 +15,16 @@ from batonpass.streamlit_app.wording import count, duration, local
 
 MOST_SESSIONS = 500
 _SILENT = (Word.LIVE, Word.QUIET, Word.LOST)
+_WIDTHS = {
+    "": 40,
+    "GPU": 76,
+    "Where": 136,
+    "Began": 124,
+    "Trained": 82,
+    "Steps": 130,
+    "Role": 76,
+    "How it stands": 208,
+}
 _ROLES = {Role.TRUNK: "counts", Role.SUPERSEDED: "run again", Role.BRANCH: "branch"}
 
 
@@ -39,11 +49,10 @@ def show_sessions(page: Page, run: RunStory) -> None:
                 "Trained": duration(s.trained_s),
                 "Steps": f"{count(leg.began_step)} to {count(s.step)}",
                 "Role": _ROLES[leg.role] + (f": {plain(s.branch, limit=60)}" if s.branch else ""),
-                "Resume": (s.resumed_from.label or "not finished") if s.resumed_from else "began here",
-                "Proof": plain(proof_words(s.resumed_from, s.resume_proof), limit=200)
-                if s.resumed_from and s.resumed_from.label
-                else "",
                 "How it stands": _stands(session_state(s, age_s, mount=page.mount, arrived=arrived).word, leg),
+                "Resume": plain(resume_words(s.resumed_from, s.resume_proof) or "not finished", limit=220)
+                if s.resumed_from
+                else "began here",
                 "Ended with": plain(s.end.detail, limit=120) if s.end else "",
             }
         )
@@ -52,7 +61,21 @@ def show_sessions(page: Page, run: RunStory) -> None:
         return
     if len(the_legs) > MOST_SESSIONS:
         st.caption(f"The last {count(MOST_SESSIONS)} of {count(len(the_legs))} sessions.")
-    st.dataframe(rows, hide_index=True, alt=f"{len(rows)} sessions of {plain(run.name, limit=60)}")
+    widths = _widths(detailed=any(row["Ended with"] for row in rows))
+    shown = [{name: row[name] for name in widths} for row in rows]
+    st.dataframe(
+        shown,
+        hide_index=True,
+        column_config={name: st.column_config.Column(width=width) for name, width in widths.items()},
+        alt=f"{len(rows)} sessions of {plain(run.name, limit=60)}",
+    )
+
+
+def _widths(*, detailed: bool) -> dict[str, int]:
+    """The columns and their pixels: what matters stands in a window of 1,280; a longer text opens when its cell is clicked."""
+    if detailed:
+        return {**_WIDTHS, "Resume": 126, "Ended with": 110}
+    return {**_WIDTHS, "Resume": 236}
 
 
 def _stands(word: Word, leg: Leg) -> str:

@@ -70,7 +70,7 @@ def _one_run(page: Page, names: Mapping[str, str]) -> None:
         return
     found = run_speeds(run)
     show_speeds(page, run, found)
-    show_ratio(found)
+    show_ratio(run, found)
     own = sorted((s.session for s in run.files.sessions), key=lambda s: s.started_at)
     show_surroundings(page, own[-MOST_SESSIONS:], names)
 

@@ -11,6 +11,7 @@ from batonpass.core.snippets.notebook import to_notebook
 from batonpass.core.snippets.proofs import TESTED
 from batonpass.core.snippets.render import render
 from batonpass.streamlit_app.choice import current_choice
+from batonpass.streamlit_app.components.account_label import choose_label
 from batonpass.streamlit_app.components.agent_button import show_agent_button
 from batonpass.streamlit_app.components.checkpoint_files import show_checkpoint_files
 from batonpass.streamlit_app.components.drive_folder import drive_folder
@@ -45,7 +46,7 @@ def show() -> None:
     standing = read_standing(run, page.as_of, mount=page.mount)
     candidate, pick = _choose_checkpoint(page, standing)
     target = _choose_target(page, run)
-    label = _choose_account(page)
+    label = choose_label(page, key="label")
     show_preflight(page, run, standing, candidate, target)
     inputs = _inputs(page, run, standing, pick, label, target)
     if inputs is not None:
@@ -97,22 +98,6 @@ def usual_target(url: str, provider: str) -> Target:
     if url.startswith("gdrive://"):
         return Target.KAGGLE if provider == "kaggle" else Target.COLAB
     return Target.COLAB_MOUNT if provider in ("", "colab", "kaggle") else Target.LOCAL
-
-
-def _choose_account(page: Page) -> str:
-    labels = sorted(
-        {plain(a.account.label, limit=60) for a in page.overview.accounts}
-        | {plain(s.session.account, limit=60) for r in page.overview.runs for s in r.files.sessions}
-    )
-    chosen = st.selectbox(
-        "Label of the place it will run at",
-        [label for label in labels if label],
-        index=None,
-        accept_new_options=True,
-        placeholder="Your own word for it; may stay empty",
-        key="label",
-    )
-    return chosen or ""
 
 
 def _inputs(

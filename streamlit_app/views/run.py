@@ -15,7 +15,7 @@ from batonpass.streamlit_app.components.state_badge import show_state
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.standing import RunStanding, read_standing
-from batonpass.streamlit_app.wording import ago, count, duration, plural
+from batonpass.streamlit_app.wording import ago, count, duration, plural, sessions_words
 
 
 def show() -> None:
@@ -68,7 +68,7 @@ def _head(page: Page, run: RunStory, standing: RunStanding) -> None:
         st.metric(
             "Time trained",
             duration(trained),
-            delta=plural(len(run.files.sessions), "session"),
+            delta=sessions_words(s.session for s in run.files.sessions),
             delta_color="off",
             delta_arrow="off",
         )

@@ -104,6 +104,22 @@ def test_every_tab_of_the_run_page_fits_its_window(sample: str, open_tab: Callab
     assert not wrong
 
 
+@pytest.mark.parametrize(
+    "run", ["1a5e0000", "2a5e0001"], ids=["all columns but the error", "with the error it ended with"]
+)
+def test_the_table_of_sessions_fits_a_window_of_1280_pixels(
+    sample: str, open_tab: Callable[..., Any], run: str
+) -> None:
+    page = open_tab()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{sample}/run?look=sample&run={run}")
+    settle(page)
+    table = page.get_by_role("tabpanel").locator('[data-testid="stDataFrame"] .dvn-scroller').first
+    table.wait_for()
+    shown, needed = table.evaluate("e => [e.clientWidth, e.scrollWidth]")
+    assert needed <= shown
+
+
 BAD = {
     "wide": "const e = document.createElement('div'); e.style.width = '3000px'; e.textContent = 'wide'; e.style.height = '20px'",
     "over": """const e = document.querySelector('[data-testid="stMain"] [data-testid="stElementContainer"]').cloneNode(true)

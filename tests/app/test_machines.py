@@ -15,7 +15,7 @@ from batonpass.core.gpu.catalogue import catalogue
 from batonpass.core.gpu.odds import shares
 from batonpass.core.gpu.speed import Speed
 from batonpass.core.model import Account, Gpu, GpuSample, Host, Session, UnitRate
-from batonpass.streamlit_app.components.card_ratio import first_pair, ratio_rows, ratio_sentences
+from batonpass.streamlit_app.components.card_ratio import first_pair, is_told_story, ratio_rows, ratio_sentences
 from batonpass.streamlit_app.components.gpu_chart import gpu_option
 from batonpass.streamlit_app.components.gpu_facts import catalogue_rows
 from batonpass.streamlit_app.components.gpu_notes import notes_of
@@ -179,6 +179,16 @@ def test_the_first_pair_is_one_that_can_be_judged() -> None:
     assert first_pair(["T4", "RTX 3060", "L4", "mine"], {"T4", "L4"}) == ("L4", "T4")
     assert first_pair(["mine", "yours"], {"T4"}) == ("yours", "mine")
     assert first_pair(["T4"], {"T4"}) == ("V100 16GB", "T4")
+    assert first_pair(["L4"], {"T4", "L4"}) == ("L4", "T4")
+    assert first_pair(["mine"], {"T4"}) == ("V100 16GB", "T4")
+
+
+def test_the_story_of_two_cards_is_told_only_to_who_had_one_of_them() -> None:
+    assert is_told_story("V100 16GB", "T4", ["L4", "T4"])
+    assert is_told_story("T4", "V100 32GB", ["V100 16GB"])
+    assert not is_told_story("V100 16GB", "T4", ["L4"])
+    assert not is_told_story("V100 16GB", "L4", ["T4"])
+    assert not is_told_story("", "T4", ["", "T4"])
 
 
 def test_one_machine_counts_once_however_many_sessions_ran_on_it(store: Path) -> None:
@@ -433,7 +443,12 @@ def test_absurd_readings_and_hosts_leave_the_page_standing(app: AppMaker, store:
 
 
 def test_a_log_without_any_gpu_says_so(app: AppMaker, one_session: Path) -> None:
-    said = words(app(one_session, page="machines"))
+    at = app(one_session, page="machines")
+    said = words(at)
     assert "No readings yet" in said
-    assert "None of your GPUs is in the catalogue" in said
+    assert "No session had a GPU" in said
+    assert "No session of this run had a GPU, so there are no cards to compare" in said
+    assert "V100" not in said
+    assert "I train in" not in said, "nothing to choose a precision for"
+    assert "There is one session so far" in said, "the rest of the page stands"
     assert "Nothing measured in this run yet" in said

@@ -151,6 +151,13 @@ def test_the_run_page_draws_one_chart_with_words_for_it(app: AppMaker, store: Pa
     assert "cats-v2 over 6 sessions" in charts[0].proto.alt
 
 
+def test_a_runs_sessions_are_counted_alike_on_each_page(app: AppMaker, store: Path) -> None:
+    on_card = next(line for line in words(app(store)).splitlines() if "branch" in line)
+    assert "6 sessions and 1 branch" in on_card
+    trained = next(m for m in app(store, page="run", run="1a5e0000").metric if m.label == "Time trained")
+    assert trained.delta == "6 sessions and 1 branch"
+
+
 @pytest.mark.parametrize("axis", ["step", "epoch", "hours of training", "clock time"])
 @pytest.mark.parametrize("log", [False, True])
 def test_the_curves_can_be_drawn_over_every_axis(app: AppMaker, store: Path, axis: str, log: bool) -> None:
@@ -194,6 +201,7 @@ def test_the_cells_of_the_first_day_stand_on_the_page_as_a_whole_and_take_the_us
     at = app(tmp_path / "drive")
     at = at.number_input(key="first-goal").set_value(321).run()
     shown = at.code[0].value
+    assert "account=" not in shown, "no label is needed"
     tree = ast.parse(shown)
     given = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
@@ -203,6 +211,16 @@ def test_the_cells_of_the_first_day_stand_on_the_page_as_a_whole_and_take_the_us
     own = {"model", "optimizer", "loader", "train_step"}
     assert used - given - imported - own - set(dir(builtins)) == set()
     assert "goal_steps=321" in shown
+
+
+def test_the_cell_of_the_first_day_takes_the_label_of_the_account_it_will_run_at(app: AppMaker, tmp_path: Path) -> None:
+    (tmp_path / "drive").mkdir()
+    at = app(tmp_path / "drive")
+    label = at.selectbox(key="first-label")
+    label.options.append("school")  # typed by the user: nobody has used one here before
+    at = label.set_value("school").run()
+    assert not at.exception
+    assert "account='school'," in at.code[0].value
 
 
 def test_a_page_that_breaks_says_in_our_words_that_the_runs_are_not_touched(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from batonpass.core.errors import StoreUnreachableError
+from batonpass.core.losses import Loss
 from batonpass.core.metrics.resume_check import ResumeCheck
 from batonpass.core.model import Annotations, Host, ResumeRecord, Session
 from batonpass.streamlit_app.components.config_table import diff_configs
@@ -20,6 +22,7 @@ from batonpass.streamlit_app.components.organise import merge_changes
 from batonpass.streamlit_app.components.resume_verdict import judge_resumes
 from batonpass.streamlit_app.errands import Errand, Errands
 from batonpass.streamlit_app.repository import Repository
+from batonpass.words import welcome
 
 from .conftest import AppMaker, edit, words
 
@@ -277,7 +280,7 @@ def test_resumes_are_verified_only_where_every_step_came_out_the_same() -> None:
     verdict = judge_resumes(same, {"b": session(exact)})
     assert verdict is not None
     assert (verdict.title, verdict.color) == ("Resume verified", "green")
-    assert "10 steps" in verdict.sentences[0]
+    assert verdict.sentences == ("10 steps logged before and after, bit for bit the same (loss, acc).",)
     broken = [*same, ResumeCheck("lr", "a", 10, 1, 7, 1.0, 2.0)]
     verdict = judge_resumes(broken, {"b": session(exact)})
     assert verdict is not None
@@ -289,10 +292,47 @@ def test_resumes_are_verified_only_where_every_step_came_out_the_same() -> None:
     assert judge_resumes([], {}) is None
 
 
+def test_steps_run_again_are_counted_as_the_notebook_counts_them_and_steps_compared_as_what_they_are() -> None:
+    """A machine that vanished at step 158 after a checkpoint at 100 has 58 steps run again; one of them may never have been logged."""
+    record = ResumeRecord("a", "k", 100, 100, "EXACT")
+    left = replace(session(), id="a", term=1, step=158)
+    now = replace(session(record), term=2, step=300)
+    verdict = judge_resumes([ResumeCheck("loss", "a", 57, 0)], {"a": left, "b": now})
+    assert verdict is not None
+    assert verdict.sentences == (
+        "At least 58 steps run again by resumes.",
+        "57 steps logged before and after, bit for bit the same (loss).",
+    )
+    assert "58 steps" in welcome(record, Loss(58, 4.0, "a", cut_off=True), goal_steps=None)
+
+
 def test_the_page_says_what_differs_after_a_resume(app: AppMaker, store: Path) -> None:
     said = words(app(store, page="run", run=CATS))
-    assert "174 steps run again, 174 of them with another value" in said
-    assert "learning rate: 174 steps run again, bit for bit the same" in said
+    assert "174 steps logged before and after, 174 of them with another value" in said
+    assert "learning rate: 174 steps logged before and after, bit for bit the same" in said
+
+
+def test_the_error_a_session_ended_with_has_a_column_only_where_there_is_one(app: AppMaker, store: Path) -> None:
+    def columns(run: str) -> list[str]:
+        return list(app(store, page="run", run=run).dataframe[0].value.columns)
+
+    usual = ["", "GPU", "Where", "Began", "Trained", "Steps", "Role", "How it stands", "Resume"]
+    assert columns(DIGITS) == usual
+    assert columns("2a5e0001") == [*usual, "Ended with"]
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [("EXACT", "EXACT: steps 7 to 9 reproduced bit for bit (loss 0.5)"), ("", "not finished")],
+)
+def test_the_resume_of_each_session_is_its_label_and_what_was_proven(
+    app: AppMaker, store: Path, label: str, said: str
+) -> None:
+    second = sorted((store / "runs").glob("digits*/sessions/*.json"))[1]
+    record = json.loads(second.read_text())["resumed_from"]
+    proof = {"data": "same", "steps": 3, "first_step": 7, "last_step": 9, "metric": "loss", "value": 0.5, "before": 0.5}
+    edit(second, resumed_from={**record, "label": label}, resume_proof=proof)
+    assert list(app(store, page="run", run=DIGITS).dataframe[0].value["Resume"]) == ["began here", said]
 
 
 def test_two_tabs_never_do_the_same_errand_twice_at_once() -> None:

@@ -202,7 +202,7 @@ def test_a_disk_without_room_is_said_before_the_first_byte(published, emulator, 
     store, run, listing, _ = published
     monkeypatch.setattr(restore.shutil, "disk_usage", lambda _path: type("Usage", (), {"free": SIZE - 1}))
     emulator.control("reset_log")
-    with pytest.raises(StoreFullError, match=r"needs 12\.0 MiB"):
+    with pytest.raises(StoreFullError, match=r"needs 12\.6 MB"):
         fetch_checkpoint(store, run.folder, listing, tmp_path)
     assert emulator.log()["bytes_out"] < 100_000
 

@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import hashlib
 import json
+import re
 
 import nbformat
 import pytest
@@ -301,6 +302,20 @@ def test_a_first_day_notebook_carries_the_wheel_and_its_hash():
     ] == sorted(snippet.code.index(w) for w in ("drive.mount(", "CARRIED = ", "hexdigest() != sha256", "bp.start("))
     assert "run_id" not in snippet.code
     nbformat.validate(nbformat.reads(to_notebook(snippet).decode(), as_version=4))
+
+
+def test_an_argument_with_nothing_to_say_is_left_out():
+    """Who pastes the cell reads only what was decided; what is known stays."""
+    bare = dataclasses.replace(INPUTS, run_id=None, root_id=None, account="", goal_steps=None)
+    new = day_one(Target.COLAB_MOUNT, bare, {AGENT.name: b"x"}).code
+    assert "bp.start(\n    'cats-v2',\n    store=str(STORE),\n)" in new
+    known = dataclasses.replace(bare, root_id="abc", account="school", goal_steps=5)
+    said = day_one(Target.COLAB_MOUNT, known, {AGENT.name: b"x"}).code
+    assert "    account='school',\n    goal_steps=5,\n    root_id='abc',\n)" in said
+    for target in Target:
+        inputs = FOLDER_INPUTS if target in (Target.LOCAL, Target.TORCH, Target.HF, Target.LIGHTNING) else INPUTS
+        code = render(target, dataclasses.replace(inputs, account="", goal_steps=None)).code
+        assert not re.search(r"\w=None *[,)]", code), target
 
 
 def test_a_first_day_notebook_without_a_wheel_is_refused():
