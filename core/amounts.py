@@ -40,6 +40,15 @@ def capacity(count_bytes: float) -> str:
     return f"{count_bytes / 1024**3:,.1f} GiB"
 
 
+def percent(share: float) -> str:
+    """A share of 1, in whole percent.
+
+    >>> percent(0.425)
+    '42 %'
+    """
+    return f"{share * 100:.0f} %"
+
+
 def ordinal(number: int) -> str:
     """A place in an order.
 

@@ -6,12 +6,13 @@ import hashlib
 import json
 import math
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from batonpass.core import naming
 from batonpass.core.codec import encode
+from batonpass.core.metrics.replay import compare_again, first_steps
 from batonpass.core.metrics.row import Row
 from batonpass.core.metrics.segments import describe_segment, encode_segment
 from batonpass.core.metrics.tail import encode_tail
@@ -27,6 +28,7 @@ from batonpass.core.model import (
     Host,
     Manifest,
     Note,
+    ResumeProof,
     ResumeRecord,
     Root,
     RunInfo,
@@ -65,6 +67,8 @@ class _RunWriter:
     run: SampleRun
     rng: random.Random
     run_id: str
+    _logged: dict[str, list[Row]] = field(default_factory=dict)
+    """Session id -> its rows."""
 
     @property
     def folder(self) -> str:
@@ -104,7 +108,7 @@ class _RunWriter:
         ended = began + timedelta(hours=leg.lasted_h) - timedelta(seconds=23)
         session_id = f"{began:%Y%m%dt%H%M%S}-{self.rng.randrange(16**6):06x}"
         rows = list(self._rows(leg, began, ended))
-        source = before[leg.resumes] if leg.resumes is not None else None
+        resumed = _resume(before[leg.resumes]) if leg.resumes is not None else None
         trained_s = 0.97 * (ended - began).total_seconds()
         session = Session(
             id=session_id,
@@ -123,11 +127,13 @@ class _RunWriter:
             gpus=(self._gpu(leg),),
             gpu_samples=tuple(self._gpu_samples(leg, began, ended)),
             versions={**VERSIONS[leg.provider], "batonpass": "0.1.0"},
-            resumed_from=_resume(source) if source else None,
+            resumed_from=resumed,
+            resume_proof=_proof(resumed, self._logged[resumed.session], rows) if resumed else None,
             end=End(leg.end, ended, leg.detail) if leg.end else None,
             rows=len(rows),
             tail=encode_tail(rows[-TAIL_ROWS:]),
         )
+        self._logged[session_id] = rows
         session = replace(session, segments=self._segments(session, rows[:-TAIL_ROWS]))
         return replace(session, checkpoints=tuple(self._checkpoints(leg, session, rows)))
 
@@ -248,6 +254,15 @@ def _resume(source: Session) -> ResumeRecord:
         (),
         reason,
     )
+
+
+def _proof(resumed: ResumeRecord, before: Sequence[Row], after: Sequence[Row]) -> ResumeProof:
+    """What a session finds of its own resume, found in the same way: the steps run again beside what was logged of them before."""
+    recorded = first_steps(row for row in before if row.row >= resumed.metric_rows)
+    found = compare_again(recorded, (row for row in after if recorded and row.step <= recorded[-1].step))
+    if found is None:
+        return ResumeProof("same", note="nothing was recorded after that checkpoint, so no step could be compared")
+    return ResumeProof("same", **asdict(found))
 
 
 def _safetensors(data: bytes) -> bytes:

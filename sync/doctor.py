@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from batonpass.core.amounts import percent
 from batonpass.core.clock import utc_now
 from batonpass.core.errors import BatonpassError, NotFoundError
 from batonpass.core.files import TEMP_PREFIX
@@ -113,7 +114,7 @@ def _quota(about: dict[str, Any]) -> Check:
 
 
 def _trash(trash: int, used: int) -> str:
-    return f"{_gb(trash)} of it in the trash ({trash / used if used else 0:.0%})"
+    return f"{_gb(trash)} of it in the trash ({percent(trash / used if used else 0)})"
 
 
 def _clock(store: Store) -> Check:

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from itertools import groupby
 
-from batonpass.core.amounts import capacity, duration, ordinal
+from batonpass.core.amounts import capacity, duration, ordinal, percent
 from batonpass.core.gpu.advice import TorchBuild, build_runs_on, has_native_bf16, hints, obstacles
 from batonpass.core.gpu.catalogue import match_gpu, offer_of
 from batonpass.core.gpu.ranking import Precision, parse_precision, place_among_offers
@@ -85,7 +85,7 @@ def status_card(
         seconds_at_risk=seconds_at_risk,
         acceptable_s=acceptable_s,
     )
-    goal = f" of {goal_steps:,} ({step / goal_steps:.0%})" if goal_steps else ""
+    goal = f" of {goal_steps:,} ({percent(step / goal_steps)})" if goal_steps else ""
     rows: Rows = [("Run", name), ("Step", f"{step:,}{goal}")]
     if durable_step is not None:
         state = "durable" if proven else "handed over to the mount, arrival not proven"

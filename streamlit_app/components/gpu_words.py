@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from batonpass.core.amounts import percent
 from batonpass.core.gpu.readings import MEMORY, POWER, TEMPERATURE, UTILISATION, Curve, Summary, by_gpu, summarise
 from batonpass.core.model import GpuSample, Session
 from batonpass.streamlit_app.components.gpu_chart import memory_gib
@@ -110,4 +111,4 @@ def _memory(session: Session, index: int, summary: Summary | None) -> str:
     size = memory_gib(session, index)
     if size is None:
         return f"{summary.peak:.1f} GiB"
-    return f"{summary.peak:.1f} of {size:.1f} GiB ({summary.peak / size:.0%})"
+    return f"{summary.peak:.1f} of {size:.1f} GiB ({percent(summary.peak / size)})"

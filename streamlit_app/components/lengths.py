@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from batonpass.core.amounts import percent
 from batonpass.core.usage import Ending, Stay
 from batonpass.streamlit_app.components.gpus import NO_GPU, short_name
 from batonpass.streamlit_app.components.page import Page
@@ -186,7 +187,9 @@ def _figures(curve: Survival, stays: Sequence[Stay]) -> dict[str, str]:
     for hour in HOURS:
         share, least, most = curve.at(hour)
         seen = hour <= longest or share == 0
-        figures[f"Still there at {hour} h"] = f"{share:.0%} ({least:.0%} to {most:.0%})" if seen else "not seen"
+        figures[f"Still there at {hour} h"] = (
+            f"{percent(share)} ({percent(least)} to {percent(most)})" if seen else "not seen"
+        )
     return figures
 
 

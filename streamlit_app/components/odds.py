@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from batonpass.core.amounts import percent
 from batonpass.core.gpu.odds import Share, shares
 from batonpass.core.model import Session
 from batonpass.core.usage import stays
@@ -50,8 +51,8 @@ def odds_rows(found: Mapping[str, Sequence[Share]]) -> list[dict[str, str]]:
             "Where": where,
             "GPU": share.name,
             "Came": f"{share.times:,} of {share.n:,}",
-            "Share": f"{share.value:.0%}",
-            "Could well be": f"{share.low:.0%} to {share.high:.0%}",
+            "Share": percent(share.value),
+            "Could well be": f"{percent(share.low)} to {percent(share.high)}",
         }
         for where, many in found.items()
         for share in many

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from batonpass.core.amounts import percent
 from batonpass.core.gpu.speed import session_speed
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import escaped
@@ -83,5 +84,5 @@ def _chance(run: RunStory, guess: Forecast | None, left_s: float) -> str:
         need = "more than is left" if guess.training_s > left_s else "less than is left"
         return f": {duration(guess.training_s)} of training to go, {need}"
     share = guess.finish.chance_within(left_s)
-    odds = "under 1 %" if share < 0.01 else "over 99 %" if share > 0.99 else f"{share:.0%}"
+    odds = "under 1 %" if share < 0.01 else "over 99 %" if share > 0.99 else percent(share)
     return f": step {count(run.goal_steps)} by then: **{odds}**"

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from batonpass.core.amounts import percent
 from batonpass.core.usage import Stay
 from batonpass.streamlit_app.estimates.rest import ENOUGH_PAIRS, rest_link, rested
 from batonpass.streamlit_app.wording import duration, plural
@@ -48,7 +49,7 @@ def _sentence(stays: Sequence[Stay]) -> str:
 
 
 def _percent(share: float) -> str:
-    return "less than 1 %" if share < 0.01 else f"{share * 100:.0f} %"
+    return "less than 1 %" if share < 0.01 else percent(share)
 
 
 def _option(pairs: Sequence[Stay]) -> dict[str, Any]:

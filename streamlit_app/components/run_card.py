@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from batonpass.core.amounts import percent
 from batonpass.core.progress import Moving, read_moving
 from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.alerts import Alert, AlertKind
@@ -46,7 +47,7 @@ def _progress(run: RunStory, standing: RunStanding) -> None:
     goal = run.goal_steps
     if goal and goal > 0:
         share = min(1.0, max(0.0, standing.step / goal))
-        st.progress(share, text=f"{count(standing.step)} of {count(goal)} steps · {share:.0%}")
+        st.progress(share, text=f"{count(standing.step)} of {count(goal)} steps · {percent(share)}")
     else:
         st.markdown(f"{count(standing.step)} steps, no goal set")
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import streamlit as st
 
+from batonpass.core.amounts import percent
 from batonpass.core.model import Account, Session
 from batonpass.core.usage import AccountUse, Stay, at_once
 from batonpass.core.useful import useful_hours
@@ -104,7 +105,7 @@ def _window(  # one row of one table, made of what is already at hand
     return {
         "": words,
         "Machine hours": _hours(hours),
-        "Useful": f"{_hours(useful)} ({min(useful / hours, 1):.0%})" if hours > 0 else _hours(0),
+        "Useful": f"{_hours(useful)} ({percent(min(useful / hours, 1))})" if hours > 0 else _hours(0),
         "Stays": count(sum(s.last_seen > since for s in stays)),
         "Sessions": count(sum(s.heartbeat_at > since for s in sessions)),
     }

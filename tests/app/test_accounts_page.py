@@ -67,8 +67,8 @@ def test_one_hour_and_eight_hours_differ_in_the_table(app: AppMaker, history: Pa
     at = page(app, history)
     at = at.segmented_control[0].set_value("account").run()
     table = at.dataframe[1].value.set_index("")
-    assert table.loc["Still there at 3 h", "school"].startswith("0%")
-    assert table.loc["Still there at 3 h", "work"].startswith("100%")
+    assert table.loc["Still there at 3 h", "school"].startswith("0 %")
+    assert table.loc["Still there at 3 h", "work"].startswith("100 %")
 
 
 @pytest.mark.parametrize("split", ["GPU", "provider"])

@@ -209,7 +209,7 @@ def test_one_machine_counts_once_however_many_sessions_ran_on_it(store: Path) ->
 def test_a_share_never_stands_without_its_n_and_interval() -> None:
     found = shares([("Colab, free", "T4")] * 3 + [("Colab, free", "no GPU")])
     first, second = odds_rows(found)
-    assert (first["Came"], first["Share"], first["Could well be"]) == ("3 of 4", "75%", "30% to 95%")
+    assert (first["Came"], first["Share"], first["Could well be"]) == ("3 of 4", "75 %", "30 % to 95 %")
     assert second["GPU"] == "no GPU"
     option, _ = odds_option(found)
     assert [mark["name"] for mark in option["series"][-1]["data"]] == ["3 of 4", "1 of 4"]
@@ -252,7 +252,7 @@ def test_two_gpus_are_two_lines_named_at_their_ends() -> None:
 
 def test_one_gpu_has_no_number_in_words() -> None:
     alone = session(gpu_samples=readings(busy=88))
-    assert summary_words(alone) == "busy 88 % on average, 88 % at most, memory at most 5.0 of 15.0 GiB (33%)"
+    assert summary_words(alone) == "busy 88 % on average, 88 % at most, memory at most 5.0 of 15.0 GiB (33 %)"
     assert worth_a_look(alone) == []
 
 

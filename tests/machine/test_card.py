@@ -182,7 +182,7 @@ def test_a_goal_a_branch_and_the_services_problems_are_shown():
             name="cats", step=50, goal_steps=200, durable_step=50, branch="began offline", problems=["Drive is full"]
         )
     )
-    for words in ("50 of 200 (25%)", "began offline", "! Drive is full"):
+    for words in ("50 of 200 (25 %)", "began offline", "! Drive is full"):
         assert words in text
 
 

@@ -98,7 +98,7 @@ def test_the_gpus_and_their_readings_travel_from_the_driver_to_the_page(nvml, st
 def test_the_readings_of_one_card_are_what_the_driver_said(nvml, store):
     nvml("t4")
     session = trained(store)
-    assert summary_words(session) == "busy 97 % on average, 97 % at most, memory at most 10.0 of 15.0 GiB (67%)"
+    assert summary_words(session) == "busy 97 % on average, 97 % at most, memory at most 10.0 of 15.0 GiB (67 %)"
 
 
 def test_a_machine_without_a_driver_has_no_gpu_and_an_honest_page(nvml, store, monkeypatch):
