@@ -23,7 +23,8 @@ YEARS = range(1970, 2261)
 """A time outside these years is damage. At the edges of the calendar another zone, or a day more, is an overflow wherever it is shown."""
 
 
-def _write_time(value: datetime) -> str:
+def write_time(value: datetime) -> str:
+    """ISO 8601 in UTC, to the millisecond: as every file says a time."""
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -57,7 +58,7 @@ def _read_tail(value: Any, kind: type[MetricTail]) -> MetricTail:
 
 
 _converter = make_converter()
-_converter.register_unstructure_hook(datetime, _write_time)
+_converter.register_unstructure_hook(datetime, write_time)
 _converter.register_structure_hook(datetime, _read_time)
 _converter.register_structure_hook(float | str, _read_number_or_word)
 _structure_tail = make_dict_structure_fn(MetricTail, _converter)

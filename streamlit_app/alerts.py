@@ -162,7 +162,7 @@ def _two_holders(run: RunStory, standing: RunStanding, session: Session, now: da
         return None
     for other in run.files.sessions:
         left = other.session
-        fresh = (now - other.info.modified).total_seconds() < NO_PROGRESS_S / 6
+        fresh = (now - other.heard_at).total_seconds() < NO_PROGRESS_S / 6
         lost_it = left.branch is not None and left.branch.startswith("lost to ")
         if left.id != session.id and left.end is None and left.alive and fresh and (lost_it or left.branch is None):
             says = f"{left.account[:40] or 'A machine'} trains on beside {session.account[:40] or 'the holder'}"

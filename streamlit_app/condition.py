@@ -31,4 +31,4 @@ def read_condition(store: Store, overview: Overview) -> StoreCondition:
 
 def _newest(runs: Iterable[RunStory]) -> list[RunStory]:
     open_runs = (r for r in runs if not r.files.annotations.archived and r.files.sessions)
-    return sorted(open_runs, key=lambda r: max(s.info.modified for s in r.files.sessions), reverse=True)[:RECENT]
+    return sorted(open_runs, key=lambda r: max(s.heard_at for s in r.files.sessions), reverse=True)[:RECENT]

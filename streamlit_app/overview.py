@@ -167,7 +167,7 @@ def _read_lightly(store: Store, before: RunStory) -> RunStory:
     head, version = files.head, files.head_version
     sessions = []
     for known in files.sessions:
-        silent_s = (files.read_at - known.info.modified).total_seconds()
+        silent_s = (files.read_at - known.heard_at).total_seconds()
         if known.session.end is None and silent_s < MAY_MOVE_S:
             try:
                 sessions.append(_read_session(store, files.folder, known.session.id, known.info.id, known))

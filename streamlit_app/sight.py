@@ -25,7 +25,7 @@ def _silences(overview: Overview, *, mount: bool) -> list[tuple[str, Word, int]]
     for run in overview.runs:
         for file in run.files.sessions:
             if file.session.end is None and not run.files.annotations.archived:
-                age_s = max(0.0, (overview.read_at - file.info.modified).total_seconds())
+                age_s = max(0.0, (overview.read_at - file.heard_at).total_seconds())
                 word = session_state(file.session, age_s, mount=mount).word
                 counted = word is not Word.LIVE and age_s < COUNTED_S
                 found.append((file.session.id, word, int(age_s // 60) if counted else 0))

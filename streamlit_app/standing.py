@@ -70,7 +70,7 @@ def read_standing(run: RunStory, now: datetime, *, mount: bool = False) -> RunSt
     """The run as it stood at `now`, the store's clock when it was read; `mount` as in `core.states`."""
     files = run.files
     sessions = [s.session for s in files.sessions]
-    ages = {s.session.id: (now - s.info.modified).total_seconds() for s in files.sessions}
+    ages = {s.session.id: (now - s.heard_at).total_seconds() for s in files.sessions}
     lineage = trace(files.head, sessions)
     session = lineage.links[0].session if lineage.links else None
     risk = work_at_risk(session, arrived=files.arrived) if session else None

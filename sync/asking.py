@@ -27,7 +27,7 @@ def living_holder(store: Store, run: RunFiles, settings: Settings) -> str | None
     if run.head.holder is None:
         return None
     holder = run.session(run.head.holder)
-    silent_s = (run.read_at - holder.info.modified).total_seconds() if holder else 0.0
+    silent_s = (run.read_at - holder.heard_at).total_seconds() if holder else 0.0
     verdict = judge_holder(
         holder,
         describe_host(settings),

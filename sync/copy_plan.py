@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from batonpass.core import naming
 from batonpass.core.codec import decode
@@ -28,6 +29,8 @@ class CopyPlan:
     edited: list[ObjectInfo] = field(default_factory=list)
     sessions: dict[str, bytes] = field(default_factory=dict)
     heads: dict[str, bytes] = field(default_factory=dict)
+    heard_at: dict[str, datetime] = field(default_factory=dict)
+    """Key of a session -> when the source last heard of it."""
     missing: list[str] = field(default_factory=list)
 
     @property
@@ -43,7 +46,7 @@ def plan_copy(source: Store) -> CopyPlan:
     plan = CopyPlan()
     for info in source.list_objects(naming.RUNS_FOLDER):
         if _is_ours(info.key) and kind_of(info.key) in (Kind.HEAD, Kind.SESSION):
-            _read(source, plan, info.key, info.id)
+            _read(source, plan, info.key, info.id, info.modified)
     for key, store_id in [named for head in plan.heads.items() for named in _named_by_head(*head)]:
         if key not in plan.sessions:
             _read(source, plan, key, store_id)
@@ -87,12 +90,14 @@ def _is_ours(key: str) -> bool:
     return not _LEFT_BEHIND.fullmatch(key)
 
 
-def _read(source: Store, plan: CopyPlan, key: str, store_id: str | None) -> None:
+def _read(source: Store, plan: CopyPlan, key: str, store_id: str | None, modified: datetime | None = None) -> None:
     home = {Kind.HEAD: plan.heads, Kind.SESSION: plan.sessions, Kind.MANIFEST: plan.manifests}
     kind = kind_of(key)
     assert kind is not None
     try:
         home[kind][key] = source.get(key, store_id=store_id)
+        if kind is Kind.SESSION:
+            plan.heard_at[key] = modified or source.stat(key, store_id=store_id).modified
     except NotFoundError:
         plan.missing.append(key)
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from batonpass.core import naming
-from batonpass.core.errors import FormatError, NotFoundError, NotOurFolderError, StoreError
+from batonpass.core.errors import CorruptCheckpointError, FormatError, NotFoundError, NotOurFolderError, StoreError
 from batonpass.core.files import Digest, hash_bytes, hash_file
-from batonpass.core.manifest_file import seal_again
+from batonpass.core.manifest_file import decode_manifest, seal_again
 from batonpass.core.storage import ABSENT, ObjectInfo, Store, Transfer
 from batonpass.sync.copy_plan import CopyPlan, plan_copy, refuse_if_ahead
+from batonpass.sync.proof import compare
 from batonpass.sync.reading import read_root
 from batonpass.sync.relocation import relocated
 from batonpass.sync.root import require_empty
@@ -95,36 +97,68 @@ class _Copy:
     same: int = 0
     size_bytes: int = 0
     kept: list[str] = field(default_factory=list)
+    held: dict[str, ObjectInfo] = field(default_factory=dict)
+    """What the target says of the files that were compared with the source's."""
+    manifests: dict[str, str] = field(default_factory=dict)
+    """sha256 of each manifest on the source -> on the target."""
+    arrived: set[str] = field(default_factory=set)
+    """sha256, on the source, of those whose every file the target has."""
 
     def do(self, plan: CopyPlan) -> None:
         """Carry out a plan, in its order."""
         for info in plan.files:
             self._copy_file(info)
             self._pass(info.key, info.size_bytes)
-        manifests: dict[str, str] = {}
         for key, body in plan.manifests.items():
-            moved = seal_again(self._relocated(key, body, {}), body)
-            manifests[hash_bytes(body).sha256] = hash_bytes(moved).sha256
+            moved = seal_again(self._relocated(key, body), body)
+            before = hash_bytes(body).sha256
+            self.manifests[before] = hash_bytes(moved).sha256
             self._copy_bytes(key, moved)
+            if self._has_arrived(key, moved):
+                self.arrived.add(before)
             self._pass(key, len(body))
         for info in plan.edited:
             self._copy_edited(info)
             self._pass(info.key, info.size_bytes)
-        for key, body in (plan.sessions | plan.heads).items():
-            self._copy_bytes(key, self._relocated(key, body, manifests))
+        for key, body in plan.sessions.items():
+            self._copy_bytes(key, self._relocated(key, body, heard_at=plan.heard_at[key]))
+            self._pass(key, len(body))
+        for key, body in plan.heads.items():
+            self._copy_bytes(key, self._relocated(key, body))
             self._pass(key, len(body))
 
-    def _relocated(self, key: str, body: bytes, manifests: dict[str, str]) -> bytes:
+    def _relocated(self, key: str, body: bytes, *, heard_at: datetime | None = None) -> bytes:
         try:
-            return relocated(key, body, manifests=manifests, proves_arrival=self.target.properties.proves_arrival)
+            return relocated(
+                key,
+                body,
+                manifests=self.manifests,
+                arrived=self.arrived,
+                heard_at=heard_at,
+                proves_arrival=self.target.properties.proves_arrival,
+            )
         except FormatError:
             return body  # damaged on the source: it goes as it is, and its readers will say so
+
+    def _has_arrived(self, key: str, manifest: bytes) -> bool:
+        """Whether the target has every file of it, by its own word about their bytes."""
+        try:
+            files = decode_manifest(manifest, key=key).files
+        except (CorruptCheckpointError, FormatError):
+            return False
+        folder = key.partition("checkpoints/")[0]
+        found = [(self.held.get(naming.pool_file(folder, entry.pool)), entry.stored) for entry in files]
+        return all(
+            info is not None and compare(info, size_bytes=promised.size_bytes, sha256=promised.sha256, md5=promised.md5)
+            for info, promised in found
+        )
 
     def _copy_file(self, info: ObjectInfo) -> None:
         wanted = self.source.checksum(info.key, store_id=info.id)
         there = self._on_target(info.key)
         if there is not None and _same(there, wanted):
             self.same += 1
+            self.held[info.key] = there
             return
         for attempt in (1, 2):
             digest = self._fetch(info)
@@ -134,11 +168,12 @@ class _Copy:
                 raise StoreError(f"{info.key} did not come whole from {self.source.url}", op="copy", key=info.key)
         if there is not None and _same(there, digest):  # the two stores name hashes of different kinds
             self.same += 1
+            self.held[info.key] = there
             return
         transfer = Transfer(
             on_progress=lambda sent, _: self.progress(self.done_bytes + sent, self.total_bytes, info.key)
         )
-        self._send(info.key, self.scratch, digest, transfer)
+        self.held[info.key] = self._send(info.key, self.scratch, digest, transfer)
 
     def _copy_edited(self, info: ObjectInfo) -> None:
         """What people edit on both sides: the later edit stays."""
@@ -162,10 +197,11 @@ class _Copy:
             self.source.fetch(info.key, file, store_id=info.id)
         return hash_file(self.scratch)
 
-    def _send(self, key: str, body: bytes | Path, digest: Digest, transfer: Transfer | None) -> None:
+    def _send(self, key: str, body: bytes | Path, digest: Digest, transfer: Transfer | None) -> ObjectInfo:
         for attempt in (1, 2):
             self.target.put(key, body, transfer=transfer)
-            if _same(self.target.checksum(key), digest):
+            there = self.target.checksum(key)
+            if _same(there, digest):
                 break
             if attempt == 2:
                 raise StoreError(
@@ -176,6 +212,7 @@ class _Copy:
                 )
         self.copied += 1
         self.size_bytes += digest.size_bytes
+        return there
 
     def _on_target(self, key: str) -> ObjectInfo | None:
         try:

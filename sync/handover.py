@@ -207,7 +207,7 @@ def _wait_until_gone(store: Store, folder: str, head: Head, me: Host, patience: 
 
 
 def _judge(store: Store, holder: SessionFile | None, me: Host, lease_s: float | None) -> Verdict:
-    silent_s = (store.now() - holder.info.modified).total_seconds() if holder else 0.0
+    silent_s = (store.now() - holder.heard_at).total_seconds() if holder else 0.0
     return judge_holder(holder, me, silent_s=silent_s, proves_silence=store.properties.proves_arrival, lease_s=lease_s)
 
 

@@ -26,10 +26,16 @@ from batonpass.sync.receipts import read_receipts
 
 @dataclass(frozen=True, slots=True)
 class SessionFile:
-    """A session's record and what the store says of its file (`info.modified` is the heartbeat by the store's clock)."""
+    """A session's record and what the store says of its file."""
 
     session: Session
     info: ObjectInfo
+
+    @property
+    def heard_at(self) -> datetime:
+        """The heartbeat by the store's clock; in a copy, by that of the store it was copied from."""
+        copied = self.session.heard_at
+        return self.info.modified if copied is None else min(copied, self.info.modified)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from batonpass.core.codec import write_time
 from batonpass.core.errors import FormatError
 
 
@@ -30,11 +32,21 @@ def kind_of(key: str) -> Kind | None:
     return next((kind for kind in Kind if re.fullmatch(rf"runs/[^/]+/{kind}\.json", key)), None)
 
 
-def relocated(key: str, body: bytes, *, manifests: Mapping[str, str], proves_arrival: bool) -> bytes:
+def relocated(
+    key: str,
+    body: bytes,
+    *,
+    manifests: Mapping[str, str],
+    arrived: Collection[str] = (),
+    heard_at: datetime | None = None,
+    proves_arrival: bool,
+) -> bytes:
     """The content of a file for its new store; the very same bytes where nothing has to change.
 
-    `manifests`: sha256 of each manifest on the old store -> on the new one. Without `proves_arrival` a checkpoint that was proven on
-    the old store is only handed over on the new. FormatError when the file is damaged.
+    `manifests`: sha256 of each manifest on the old store -> on the new one; `arrived`: those of them (on the old store) whose every file
+    the new store has by its own word: proven there. Without `proves_arrival` what was proven on the old store is only handed over on the
+    new. `heard_at`: when the old store last heard of a session; one that has not said its end keeps it, because on the new store its
+    silence would begin with the copy, as if it lived. FormatError when the file is damaged.
     """
     kind = kind_of(key)
     if kind is None:
@@ -47,20 +59,30 @@ def relocated(key: str, body: bytes, *, manifests: Mapping[str, str], proves_arr
         elif kind is Kind.HEAD:
             tree["session_ids"] = {} if tree.get("session_ids") else tree["session_ids"]
         else:
-            _relocate_session(tree, manifests, proves_arrival=proves_arrival)
+            _relocate_session(tree, manifests, arrived, heard_at, proves_arrival=proves_arrival)
         after = json.dumps(tree)
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise FormatError(f"{key} is not what its name promises", hint="the file may be damaged") from error
     return body if after == before else (json.dumps(tree, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _relocate_session(tree: dict[str, Any], manifests: Mapping[str, str], *, proves_arrival: bool) -> None:
+def _relocate_session(
+    tree: dict[str, Any],
+    manifests: Mapping[str, str],
+    arrived: Collection[str],
+    heard_at: datetime | None,
+    *,
+    proves_arrival: bool,
+) -> None:
     listings = tree.get("checkpoints", [])
     _forget(listings, "id", "owner")
     _forget(tree.get("segments", []), "id")
     for listing in listings:
-        listing["manifest_sha256"] = manifests.get(listing["manifest_sha256"], listing["manifest_sha256"])
-        listing["proven"] = listing["proven"] and proves_arrival
+        before = listing["manifest_sha256"]
+        listing["manifest_sha256"] = manifests.get(before, before)
+        listing["proven"] = proves_arrival and (listing["proven"] or before in arrived)
+    if heard_at is not None and tree.get("end") is None and tree.get("heard_at") is None:
+        tree["heard_at"] = write_time(heard_at)
     if not proves_arrival and tree.get("host", {}).get("marks"):
         # whoever copies is the writer over there: its cache must not answer in the name of the first writer's machine
         tree["host"]["marks"] = []

@@ -118,6 +118,8 @@ class Session:
     started_at: datetime
     heartbeat_at: datetime
     """This machine's clock. Readers reckon ages by the store's clock (`ObjectInfo.modified`)."""
+    heard_at: datetime | None = None
+    """Only in a copy of a session that had not said its end: when the store it was copied from last heard of it."""
     beat: int = 0
     """Grows with each update of this file."""
     alive: bool = True

@@ -39,7 +39,7 @@ def show_sessions(page: Page, run: RunStory) -> None:
         if found is None:
             continue
         s = found.session
-        age_s = (page.as_of - found.info.modified).total_seconds()
+        age_s = (page.as_of - found.heard_at).total_seconds()
         rows.append(
             {
                 "": number,

@@ -54,7 +54,7 @@ def _split(shown: list[Stood]) -> tuple[list[Stood], list[Stood]]:
 
 def _moved(run: RunStory) -> datetime:
     """When something of it last changed on the store."""
-    return max((s.info.modified for s in run.files.sessions), default=run.files.info.created_at)
+    return max((s.heard_at for s in run.files.sessions), default=run.files.info.created_at)
 
 
 def _cards(page: Page, runs: list[Stood], visit: Visit | None, found: dict[str, tuple[Alert, ...]]) -> None:

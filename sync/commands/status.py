@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the state of one run."""
     store, files = open_run(args)
-    ages = {s.session.id: max((files.read_at - s.info.modified).total_seconds(), 0.0) for s in files.sessions}
+    ages = {s.session.id: max((files.read_at - s.heard_at).total_seconds(), 0.0) for s in files.sessions}
     mount = not store.properties.proves_arrival
     sessions = [s.session for s in files.sessions]
     state = run_state(files.head, sessions, ages, mount=mount, arrived=files.arrived)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from stores.faults import Fault, FaultyStore
 from stores.roots import BIG, FIRST, FOLDER, SECOND, add_checkpoint, add_session, build_root
 
 from batonpass.core import naming
+from batonpass.core.clock import utc_now
 from batonpass.core.codec import encode
 from batonpass.core.errors import (
     ConflictError,
@@ -21,7 +23,7 @@ from batonpass.core.errors import (
 )
 from batonpass.core.files import hash_bytes
 from batonpass.core.manifest_file import encode_manifest
-from batonpass.core.model import Annotations
+from batonpass.core.model import Annotations, End, EndKind
 from batonpass.core.storage import Store
 from batonpass.sync.copying import copy_root
 from batonpass.sync.reading import read_manifest, read_root, read_run
@@ -75,9 +77,60 @@ def test_every_store_can_be_copied_into(store, tmp_path):
 def test_bytes_are_equal_between_stores_without_ids(memory, target):
     """Nothing is written anew where nothing has to change."""
     build_root(memory)
+    end_all(memory)
     copy_root(memory, target)
     for info in target.list_objects(""):
         assert target.get(info.key) == memory.get(info.key)
+
+
+def end_all(store: Store) -> None:
+    """Every session has said its end."""
+    for file in read_run(store, FOLDER).sessions:
+        ended = replace(file.session, end=End(EndKind.CLOSED, file.session.heartbeat_at))
+        store.put(naming.session_file(FOLDER, file.session.id), encode(ended))
+
+
+def test_a_session_that_was_silent_is_as_silent_on_the_new_store(memory, request):
+    """Its file is new there, and its silence is not: also in a copy of the copy. Nothing else of it changes."""
+    build_root(memory)
+    heard = {s.session.id: s.heard_at for s in read_run(memory, FOLDER).sessions}
+    before = memory
+    for number in (1, 2):
+        target = MemoryStore(
+            f"{request.node.name}-{number}", now=lambda hours=number: utc_now() + timedelta(hours=hours)
+        )
+        copy_root(before, target)
+        for file in read_run(target, FOLDER).sessions:
+            assert abs((file.heard_at - heard[file.session.id]).total_seconds()) < 0.01
+            assert file.info.modified > file.heard_at
+            first = next(s.session for s in read_run(memory, FOLDER).sessions if s.session.id == file.session.id)
+            assert replace(file.session, heard_at=None) == first
+        before = target
+
+
+def test_a_copied_session_that_goes_on_over_there_is_heard_of_again(memory, request):
+    """The next heartbeat is written by who does not know of the copy."""
+    build_root(memory)
+    target = MemoryStore(f"{request.node.name}-target")
+    copy_root(memory, target)
+    (file, _) = read_run(target, FOLDER).sessions
+    target.put(naming.session_file(FOLDER, file.session.id), encode(replace(file.session, heard_at=None, beat=1)))
+    (file, _) = read_run(target, FOLDER).sessions
+    assert file.heard_at == file.info.modified
+
+
+def test_what_was_only_handed_over_is_proven_by_a_copy_to_a_store_that_proves(store, tmp_path):
+    """Every byte was compared with the new store's own answer; a checkpoint of which a file is missing stays as it is."""
+    source = open_store(tmp_path / "source")
+    build_root(source)
+    for file in read_run(source, FOLDER).sessions:
+        listings = tuple(replace(listing, proven=False) for listing in file.session.checkpoints)
+        source.put(naming.session_file(FOLDER, file.session.id), encode(replace(file.session, checkpoints=listings)))
+    (entry,) = read_manifest(source, read_run(source, FOLDER).sessions[0].session.checkpoints[0].key).files
+    source.delete(naming.pool_file(FOLDER, entry.pool))
+    copy_root(source, store)
+    found = [listing.proven for file in read_run(store, FOLDER).sessions for listing in file.session.checkpoints]
+    assert found == [False, store.properties.proves_arrival]
 
 
 def test_copying_again_sends_nothing(memory, target):
