@@ -11,7 +11,7 @@ from batonpass.core.usage import last_seen
 
 
 def useful_shares(sessions: Iterable[Session]) -> dict[str, float]:
-    """Session -> the share of its time, 0 to 1, that went into training which a durable checkpoint holds.
+    """Session -> the share of its time, 0 to 1, that went into training which a published checkpoint holds, proven or handed over.
 
     A checkpoint that retention has removed still counts where a later session continued from it. What a branch trained and saved counts too:
     whether the run went on from it is not the machine's merit. Waiting, downloading, and work after the last checkpoint do not.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from batonpass.core.lineage import Candidate, resume_candidates, trace, work_at_risk
+from batonpass.core.lineage import Candidate, Risk, resume_candidates, trace, work_at_risk
 from batonpass.core.model import Session
 from batonpass.core.states import State, Word, run_state, said_its_end
 from batonpass.streamlit_app.overview import RunStory
@@ -37,6 +37,17 @@ class RunStanding:
     def newest(self) -> Candidate | None:
         """The checkpoint that a resume would take now."""
         return next((c for c in self.candidates if not c.passed_over), None)
+
+    @property
+    def since_handed_over(self) -> Risk | None:
+        """Steps and seconds of training since its newest checkpoint, where that is only handed over; None where it is proven, or another's.
+        `risk_steps` counts from the newest proven one.
+        """
+        newest, session = self.newest, self.session
+        if newest is None or newest.proven or session is None or newest.session != session.id:
+            return None
+        trained_s = session.trained_s - newest.listing.trained_s
+        return Risk(max(session.step - newest.step, 0), max(trained_s, 0.0))
 
     @property
     def is_live(self) -> bool:

@@ -22,6 +22,7 @@ def first_day_steps(overview: Overview | None, *, reachable: bool, agent_there: 
     """The four steps to a first safe checkpoint. `agent_there` is None where it could not be looked up."""
     sessions = [s.session for r in overview.runs for s in r.files.sessions] if overview else []
     has_receipts = any(r.files.arrived for r in overview.runs) if overview else False
+    handed_over = any(s.checkpoints for s in sessions)
     return (
         Step("The store answers", reachable, "Choose one on the Morning page or in Settings."),
         Step(
@@ -37,7 +38,10 @@ def first_day_steps(overview: Overview | None, *, reachable: bool, agent_there: 
         Step(
             "A first checkpoint is durable",
             any(c.proven for s in sessions for c in s.checkpoints) or has_receipts,
-            "Comes by itself, a few minutes into the training.",
+            "One was handed over to a mounted Drive. That it arrived is proven by another computer than the notebook's: by this app, or by "
+            "`batonpass verify RUN --receipt`."
+            if handed_over
+            else "Comes by itself, a few minutes into the training.",
         ),
     )
 

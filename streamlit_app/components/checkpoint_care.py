@@ -71,7 +71,7 @@ def _show_buttons(page: Page, run: RunStory, listing: CheckpointListing, task: t
             args=(task, _check(page, run, listing.key, read=True)),
             help=f"Reads {size(listing.size_bytes)} back in the background and compares each file with its sha256.",
         )
-        if page.mount and not _is_proven(run, listing):
+        if not _is_proven(run, listing):
             st.button(
                 "Prove arrival",
                 icon=":material/receipt_long:",

@@ -80,8 +80,14 @@ def _risk(standing: RunStanding) -> list[str]:
     told = "" if standing.since_s is None else f" at its last sign of life, {ago(standing.since_s)}"
     if standing.risk_steps or standing.risk_s >= 1:
         how = "At risk" if standing.is_live else "Not saved" if standing.since_s is None else "Not saved, at least"
-        work = f"{plural(standing.risk_steps, 'step')}, {duration(standing.risk_s)} of training"
-        return [f":material/hourglass_bottom: {how}: {work}{told}"]
+        since = standing.since_handed_over
+        steps, seconds = since or (standing.risk_steps, standing.risk_s)
+        until = (
+            f"; {plural(standing.risk_steps, 'step')} until the arrival of that checkpoint is proven" if since else ""
+        )
+        return [
+            f":material/hourglass_bottom: {how}: {plural(steps, 'step')}, {duration(seconds)} of training{told}{until}"
+        ]
     if standing.newest is None:
         return []
     return [f":material/done_all: Nothing at risk{told}"]

@@ -21,7 +21,7 @@ from batonpass.streamlit_app.wording import count, duration, local, number, plur
 MONTH = timedelta(days=30)
 ENOUGH_HOURS = 1.0
 """With less useful time a price per hour is a joke."""
-USEFUL = "Time inside the loop that a durable checkpoint holds. Waiting, downloading and work after the last checkpoint are not in it."
+USEFUL = "Time inside the loop that a checkpoint on the store holds, proven or handed over. Waiting, downloading and work after the last checkpoint are not in it."
 
 
 def show_numbers(page: Page, use: AccountUse, sessions: Sequence[Session], shares: dict[str, float]) -> None:

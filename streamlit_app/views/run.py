@@ -57,10 +57,12 @@ def _head(page: Page, run: RunStory, standing: RunStanding) -> None:
             delta_color="off",
             delta_arrow="off",
         )
+        since = standing.since_handed_over
+        told = "" if standing.since_s is None else f", told {ago(standing.since_s)}"
         st.metric(
-            "Work at risk" if standing.is_live else "Not saved",
+            "Work at risk" if standing.is_live else "Not saved" if since is None else "Not proven",
             plural(standing.risk_steps, "step"),
-            delta=duration(standing.risk_s) + ("" if standing.since_s is None else f", told {ago(standing.since_s)}"),
+            delta=(f"{count(since.steps)} since it was handed over" if since else duration(standing.risk_s)) + told,
             delta_color="off",
             delta_arrow="off",
         )

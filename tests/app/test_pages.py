@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import json
 import re
 import shutil
 import sys
@@ -13,8 +14,11 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
+from batonpass.streamlit_app.components.checklist import first_day_steps
 from batonpass.streamlit_app.condition import StoreCondition
+from batonpass.streamlit_app.overview import read_overview
 from batonpass.sync.room import Room
+from batonpass.sync.stores import open_store
 
 from .conftest import HOSTILE, PAGES, AppMaker, edit, words
 
@@ -90,6 +94,28 @@ def test_a_store_that_vanished_before_the_start_is_told_from_what_was_kept(app: 
     at.run()
     assert not at.exception
     assert "cats" in words(at)
+
+
+def test_behind_a_checkpoint_that_is_only_handed_over_both_numbers_stand(app: AppMaker, store: Path) -> None:
+    """What would run again if it arrived, and if it did not; and the checklist says who proves it."""
+    for path in store.glob("runs/cats-v2-*/sessions/*.json"):
+        session = json.loads(path.read_text())
+        edit(path, checkpoints=[each | {"proven": False} for each in session["checkpoints"]])
+    said = words(app(store))
+    assert "Handed over, not proven, at step **51,000**" in said
+    assert "At risk: 120 steps, " in said
+    assert "until the arrival of that checkpoint is proven" in said
+    metrics = app(store, page="run", run="1a5e0000").metric
+    assert any("120 since it was handed over" in str(m.delta) for m in metrics)
+
+
+def test_the_checklist_says_who_proves_what_was_handed_over(store: Path) -> None:
+    for path in store.glob("runs/*/sessions/*.json"):
+        session = json.loads(path.read_text())
+        edit(path, checkpoints=[each | {"proven": False} for each in session["checkpoints"]])
+    last = first_day_steps(read_overview(open_store(store)), reachable=True, agent_there=True)[-1]
+    assert not last.done
+    assert "another computer than the notebook's" in last.how
 
 
 def test_the_morning_page_tells_what_is_live_durable_and_at_risk(app: AppMaker, store: Path) -> None:

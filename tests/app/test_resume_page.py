@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,11 @@ from batonpass.core.codec import encode
 from batonpass.core.model import Deletion, Deletions
 from batonpass.core.snippets.inputs import Target
 from batonpass.streamlit_app.components.drive_folder import guess_drive_folder
+from batonpass.streamlit_app.components.preflight import start_waits
+from batonpass.streamlit_app.overview import read_overview
+from batonpass.streamlit_app.standing import read_standing
 from batonpass.streamlit_app.views.resume import usual_target
+from batonpass.sync.stores import open_store
 
 from .conftest import HOSTILE, AppMaker, edit, words
 
@@ -68,6 +72,42 @@ def test_what_was_removed_in_the_daily_course_is_no_warning(app: AppMaker, store
 def test_a_live_session_is_named_before_one_starts_another(app: AppMaker, store: Path) -> None:
     said = words(app(with_agent(store), page="resume", run="1a5e0000"))
     assert "**A session is live**" in said
+
+
+@pytest.mark.parametrize(
+    ("target", "mount", "silent_s", "waits"),
+    [
+        (Target.COLAB_MOUNT, False, 20, "up to 30 min"),
+        (Target.COLAB_MOUNT, False, 800, "up to 30 min"),
+        (Target.COLAB_MOUNT, False, 7300, ""),
+        (Target.LOCAL, True, 800, "up to 30 min"),
+        (Target.LOCAL, False, 20, "silent for 5 min"),
+        (Target.LOCAL, False, 800, ""),
+        (Target.COLAB, True, 20, "silent for 5 min"),
+        (Target.KAGGLE, True, 800, ""),
+        (Target.TORCH, True, 20, ""),
+    ],
+)
+def test_how_long_a_start_waits_is_said_for_the_place_where_it_will_run(
+    store: Path, target: Target, mount: bool, silent_s: float, waits: str
+) -> None:
+    """Also of a session that counts as lost here: a mounted Drive makes the start wait all the same."""
+    overview = read_overview(open_store(store))
+    run = next(r for r in overview.runs if r.name == "cats-v2")
+    holder = next(s for s in run.files.sessions if s.session.id == run.files.head.holder)
+    now = holder.heard_at + timedelta(seconds=silent_s)
+    said = start_waits(run, read_standing(run, now, mount=mount), target, mount=mount)
+    assert waits in said
+    assert bool(waits) == bool(said)
+
+
+def test_a_run_that_nobody_holds_keeps_no_start_waiting(store: Path) -> None:
+    overview = read_overview(open_store(store))
+    free = [run for run in overview.runs if run.files.head.holder is None]
+    assert free
+    for run in free:
+        standing = read_standing(run, overview.read_at)
+        assert not start_waits(run, standing, Target.COLAB_MOUNT, mount=True)
 
 
 def test_a_rewind_is_written_into_the_cell(app: AppMaker, store: Path) -> None:
