@@ -15,10 +15,10 @@ from batonpass.core.model import EndKind, Session
 SHARE = 0.007
 """Saving may take this share of the training's time. With the heartbeats and metrics beside it that stays below 1 %."""
 SHORTEST_S = 30.0
+BEFORE_MEASURED_S = SHORTEST_S
+"""Until the first save has shown what it costs: a machine that dies young has then lost no more than that."""
 LONGEST_S = 600.0
 """Without a save that is dearer than that, no more than these minutes are ever at risk."""
-BEFORE_MEASURED_S = 60.0
-"""Until the first save has shown what it costs."""
 PRIOR_LIFE_S = 3 * 3600.0
 """What one machine is taken to live before any was seen to die: the middle of what people report of free notebooks."""
 MARGIN_S = 120.0
