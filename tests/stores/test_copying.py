@@ -24,7 +24,9 @@ from batonpass.core.errors import (
 from batonpass.core.files import hash_bytes
 from batonpass.core.manifest_file import encode_manifest
 from batonpass.core.model import Annotations, End, EndKind
+from batonpass.core.settings import Settings
 from batonpass.core.storage import Store
+from batonpass.sync.asking import living_holder
 from batonpass.sync.copying import copy_root
 from batonpass.sync.reading import read_manifest, read_root, read_run
 from batonpass.sync.stores import open_store
@@ -106,6 +108,17 @@ def test_a_session_that_was_silent_is_as_silent_on_the_new_store(memory, request
             first = next(s.session for s in read_run(memory, FOLDER).sessions if s.session.id == file.session.id)
             assert replace(file.session, heard_at=None) == first
         before = target
+
+
+def test_nobody_waits_in_a_copy_for_a_session_that_was_gone_before_it(memory, request, tmp_path):
+    """Who holds the run is judged by the first store's silence; a moment after its last heartbeat it may still live."""
+    build_root(memory)
+    for hours, lives in ((0, True), (1, False)):
+        target = MemoryStore(
+            f"{request.node.name}-{hours}", now=lambda hours=hours: utc_now() + timedelta(hours=hours, seconds=10)
+        )
+        copy_root(memory, target)
+        assert (living_holder(target, read_run(target, FOLDER), Settings(tmp_path)) == SECOND) is lives
 
 
 def test_a_copied_session_that_goes_on_over_there_is_heard_of_again(memory, request):
