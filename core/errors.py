@@ -26,6 +26,10 @@ Foreign errors (OSError, HTTP, Google) are turned into these in one place per st
 
 from __future__ import annotations
 
+import traceback
+
+_INSIDE = ("batonpass", "IPython", "ipykernel")
+
 
 class BatonpassError(Exception):
     """An error that says what to do next.
@@ -42,6 +46,15 @@ class BatonpassError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n  What to do: {self.hint}" if self.hint else self.message
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it: the user's own lines, then the message. Forty lines from inside would push the hint out of sight."""
+        own = [
+            (frame, line)
+            for frame, line in traceback.walk_tb(self.__traceback__)
+            if frame.f_globals.get("__name__", "").partition(".")[0] not in _INSIDE
+        ]
+        return [*"".join(traceback.StackSummary.extract(own).format()).splitlines(), f"{type(self).__name__}: {self}"]
 
 
 class UsageError(BatonpassError):

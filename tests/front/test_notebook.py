@@ -62,7 +62,7 @@ class Notebook:
             if message["msg_type"] == "stream":
                 said += content["text"]
             elif message["msg_type"] == "error":
-                said += f"\n{content['ename']}: {content['evalue']}\n"
+                said += "\n" + "\n".join(content["traceback"]) + "\n"
             elif message["msg_type"] == "status" and content["execution_state"] == "idle":
                 return said
             if interrupt_when and interrupt_when in said:
@@ -170,6 +170,18 @@ def test_status_as_a_cells_last_line_is_a_card(notebook, tmp_path):
     notebook.run(setup)
     assert "safe to close" in notebook.run("print(run.status())")
     assert "<div" in notebook.run("print(run.status()._repr_html_())")
+
+
+def test_an_error_of_ours_shows_the_users_line_and_the_hint_and_nothing_from_inside(notebook, tmp_path):
+    said = notebook.run(
+        f"import batonpass as bp\nrun = bp.start('cats', store={str(tmp_path / 'store')!r}, run_id='1a5e0000')"
+    )
+    line, shown, *words = said.strip().splitlines()
+    assert "in <module>" in line
+    assert shown.strip().startswith("run = bp.start(")
+    assert words[0].startswith("NotFoundError: ")
+    assert words[1].startswith("  What to do: ")
+    assert len(words) == 2
 
 
 def test_the_kernel_killed_and_restarted_ships_the_rest_and_goes_on(tmp_path):
