@@ -6,15 +6,21 @@ _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
 def duration(seconds: float) -> str:
-    """A length of time.
+    """A length of time in its two largest units; seconds beside minutes only below ten of them.
 
-    >>> [duration(s) for s in (41, 180, 7500, 32400)]
-    ['41 s', '3 min', '2 h 05 min', '9 h 00 min']
+    >>> [duration(s) for s in (41, 98, 180, 12_000, 176_400)]
+    ['41 s', '1 min 38 s', '3 min', '3 h 20 min', '2 d 1 h']
     """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+    s = max(0, round(seconds))
+    if s < 60:
+        return f"{s} s"
+    if s < 3600:
+        return f"{s // 60} min" + (f" {s % 60} s" if s < 600 and s % 60 else "")
+    if s < 86400:
+        return f"{s // 3600} h" + (f" {s % 3600 // 60} min" if s % 3600 >= 60 else "")
+    if s < 1000 * 86400:
+        return f"{s // 86400} d" + (f" {s % 86400 // 3600} h" if s % 86400 >= 3600 else "")
+    return "more than 1,000 days"
 
 
 def size(count_bytes: float) -> str:

@@ -116,7 +116,7 @@ def pace_words(done_bytes: int, total_bytes: int, bytes_per_s: float | None) -> 
     """How fast and how long still, to follow an amount.
 
     >>> pace_words(100, 512 * 10**6, 4.1e6), pace_words(0, 1, 0.0), pace_words(0, 1, None)
-    (', 4.1 MB/s, 2 min left', ', no byte moves', '')
+    (', 4.1 MB/s, 2 min 5 s left', ', no byte moves', '')
     """
     if bytes_per_s is None:
         return ""

@@ -47,23 +47,14 @@ def size(size_bytes: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A length of time in its two largest units; seconds beside minutes only below ten of them.
+    """A length of time, as the notebook and the command line say it; "unknown" where there is no such number.
 
-    >>> duration(41), duration(98), duration(3 * 3600 + 1200), duration(2 * 86400 + 3600)
-    ('41 s', '1 min 38 s', '3 h 20 min', '2 d 1 h')
+    >>> duration(98), duration(None)
+    ('1 min 38 s', 'unknown')
     """
     if seconds is None or not math.isfinite(_float(seconds)):
         return "unknown"
-    s = max(0, round(seconds))
-    if s < 60:
-        return f"{s} s"
-    if s < 3600:
-        return f"{s // 60} min" + (f" {s % 60} s" if s < 600 and s % 60 else "")
-    if s < 86400:
-        return f"{s // 3600} h" + (f" {s % 3600 // 60} min" if s % 3600 >= 60 else "")
-    if s < 1000 * 86400:
-        return f"{s // 86400} d" + (f" {s % 86400 // 3600} h" if s % 86400 >= 3600 else "")
-    return "more than 1,000 days"
+    return amounts.duration(seconds)
 
 
 def ago(seconds: float | None) -> str:

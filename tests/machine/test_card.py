@@ -61,7 +61,7 @@ def test_the_card_of_a_t4_on_colab_says_what_it_is_and_what_it_means():
     assert "no figure for RTX PRO 6000 Blackwell Server" in text
     assert "fp16 with GradScaler" in text
     assert "13.0 GiB RAM, 78.0 GiB disk free" in text
-    assert "3 sessions at Colab lasted 70 min to 9 h 00 min, the middle 3 h 20 min; your log, not a promise" in text
+    assert "3 sessions at Colab lasted 1 h 10 min to 9 h, the middle 3 h 20 min; your log, not a promise" in text
     assert "runtime.unassign()" in text
 
 
