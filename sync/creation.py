@@ -40,7 +40,7 @@ class Wanted:
     run_id: str | None = None
     """With an id the run must exist: a start with ids never creates."""
     root_id: str | None = None
-    takeover: bool = False
+    takeover: bool | str = False
     config: dict[str, Any] = field(default_factory=dict)
     kind: str = "training"
     compress: bool = False

@@ -75,15 +75,19 @@ def claim(
     session: str,
     me: Host,
     *,
-    takeover: bool,
+    takeover: bool | str,
     patience: Patience,
     store_id: str | None = None,
 ) -> Head:
-    """Make `session` the holder and return the new head. HeldElsewhereError when another one lives; ConflictError after many tries."""
+    """Make `session` the holder and return the new head. `takeover`: from whoever holds it, or only from the session of that id.
+
+    HeldElsewhereError when another one lives; ConflictError after many tries.
+    """
     gone: tuple[str | None, int] | None = None
     for _ in range(_TRIES):
         head, version = read_head(store, folder)
-        if head.holder not in (None, session) and not takeover and (head.holder, head.term) != gone:
+        taken = takeover in (True, head.holder)
+        if head.holder not in (None, session) and not taken and (head.holder, head.term) != gone:
             _wait_until_gone(store, folder, head, me, patience)
             gone = (head.holder, head.term)
             continue  # the head's version may have changed while we waited, and that alone is no reason to wait again
@@ -187,7 +191,7 @@ def _wait_until_gone(store: Store, folder: str, head: Head, me: Host, patience: 
             announced = left_min
             patience.say(
                 f"batonpass: session {holder_id} holds this run ({verdict.why}); waiting up to {left_min + 1} min to see whether "
-                "it lives. If you know that it is gone: interrupt, and start(..., takeover=True)"
+                "it lives. If you know that it is gone: interrupt, and start(..., takeover={holder_id!r})"
             )
         patience.sleep(min(_POLL_S, lease_s / 10))
         seen = _look(store, folder, head, holder_id)
@@ -222,5 +226,5 @@ def _held(holder_id: str, holder: SessionFile | None, why: str) -> HeldElsewhere
     where = f" ({holder.session.account}, {holder.session.host.provider})" if holder else ""
     return HeldElsewhereError(
         f"session {holder_id}{where} holds this run: {why}",
-        hint="stop it there, or take the run over with start(..., takeover=True): the other session then goes on as a branch",
+        hint=f"stop it there, or take the run over with start(..., takeover={holder_id!r}): the other session then goes on as a branch",
     )

@@ -85,6 +85,8 @@ class SnippetInputs:
     """Continue from (or load) exactly this one instead of the newest by lineage."""
     newest_step: int | None = None
     """The newest durable step, for the sentence that says what will be restored; None = there is none yet."""
+    gone: str | None = None
+    """The session that holds the run and that the user knows to be gone: the start takes the run from it, and from no other."""
     mount_point: str = "/content/drive"
     drive_folder: str = "MyDrive/batonpass"
     """The store's folder below the mount point (colab-mount)."""

@@ -84,7 +84,7 @@ def _start(inputs: SnippetInputs) -> str:
     }
     if not inputs.run_id:
         return fill("start_new", **values)
-    values["run_id"] = inputs.run_id
+    values |= {"run_id": inputs.run_id, "takeover": inputs.gone}
     if inputs.pick:
         return fill("start_picked", checkpoint=inputs.pick.key, **values)
     return fill("start", **values)

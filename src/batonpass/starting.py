@@ -40,7 +40,7 @@ def start(
     goal_steps: int | None = None,
     run_id: str | None = None,
     root_id: str | None = None,
-    takeover: bool = False,
+    takeover: bool | str = False,
     offline: bool = False,
     checkpoint: str | None = None,
     config: dict[str, Any] | None = None,
@@ -58,7 +58,8 @@ def start(
 
     `store`: a folder (a mounted Drive's included), `gdrive://folder`, `memory://name`; default BATONPASS_STORE. `account`: your own
     label for the place this runs at. `goal_steps`: optimizer steps in all. `run_id`, `root_id`: from the line this prints; with
-    them the run must exist. `takeover`: continue although another session seems to live; it then goes on as a branch.
+    them the run must exist. `takeover`: continue although another session seems to live; it then goes on as a branch. The id of a
+    session takes the run from that one alone, so that such a line may stay where it is.
     `offline`: the store cannot be reached and you want to train anyway: a run of its own in a root on this machine's disk, marked so
     in its configuration; `batonpass copy` brings that root elsewhere later.
     `checkpoint`: the key of a manifest to continue from instead of the newest (the app's resume page writes it): a deliberate rewind.

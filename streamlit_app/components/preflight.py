@@ -6,14 +6,14 @@ import streamlit as st
 
 from batonpass.core.lineage import Candidate
 from batonpass.core.snippets.inputs import Target
-from batonpass.streamlit_app.components.gpus import gpu_name, place
+from batonpass.streamlit_app.components.gpus import gpu_name
 from batonpass.streamlit_app.components.page import Page
+from batonpass.streamlit_app.components.takeover import start_waits
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.readiness import readiness
 from batonpass.streamlit_app.standing import RunStanding
-from batonpass.streamlit_app.wording import count, duration, plural, size
-from batonpass.sync.handover import LEASE_S, LONG_SILENCE_S, MOUNT_LEASE_S
+from batonpass.streamlit_app.wording import count, plural, size
 
 
 def preflight(
@@ -51,32 +51,6 @@ def preflight(
             f"{plural(len(run.files.broken), 'file')} of this run could not be read: a newer checkpoint may exist."
         )
     return found
-
-
-def start_waits(run: RunStory, standing: RunStanding, target: Target, *, mount: bool) -> str:
-    """How long a start on `target` waits for the session that holds the run, as `sync.handover` decides it; empty where it goes on at once.
-
-    `mount`: the store as the app has it is a mounted Drive. What counts is how the *target* reaches it.
-    """
-    session = standing.session
-    if session is None or run.files.head.holder != session.id or session.end is not None or not session.alive:
-        return ""
-    through_mount = target is Target.COLAB_MOUNT or (mount and target not in (Target.COLAB, Target.KAGGLE))
-    silent_s = standing.since_s or 0.0
-    if target is Target.TORCH or silent_s > (LONG_SILENCE_S if through_mount else LEASE_S):
-        return ""
-    word = "quiet" if standing.is_quiet else "live"
-    state = f"A session is {word}" if standing.is_live else "The last session has not said its end"
-    where = escaped(f"{gpu_name(session)}, {place(session)}")
-    wait = (
-        f"waits up to {duration(MOUNT_LEASE_S)} for a sign of life, because a mounted Drive shows those late"
-        if through_mount
-        else f"waits until that one has been silent for {duration(LEASE_S)}"
-    )
-    return (
-        f"**{state}** ({where}). The new one will be told who holds the run and {wait}. If you know that the machine is gone, add "
-        "`takeover=True` to `bp.start(...)`: the run is taken at once."
-    )
 
 
 def show_preflight(

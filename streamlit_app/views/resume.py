@@ -20,6 +20,7 @@ from batonpass.streamlit_app.components.page import Page, open_page, say_error
 from batonpass.streamlit_app.components.preflight import show_preflight
 from batonpass.streamlit_app.components.run_choice import choose_run
 from batonpass.streamlit_app.components.shortlist import shortlist
+from batonpass.streamlit_app.components.takeover import choose_takeover
 from batonpass.streamlit_app.components.text import escaped, file_name, plain
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.standing import RunStanding, read_standing
@@ -48,7 +49,8 @@ def show() -> None:
     target = _choose_target(page, run)
     label = choose_label(page, key="label")
     show_preflight(page, run, standing, candidate, target)
-    inputs = _inputs(page, run, standing, pick, label, target)
+    gone = choose_takeover(run, standing, target, mount=page.mount)
+    inputs = _inputs(page, run, standing, pick, label, target, gone)
     if inputs is not None:
         _show_snippet(page, run, target, inputs)
     if candidate is not None:
@@ -101,7 +103,13 @@ def usual_target(url: str, provider: str) -> Target:
 
 
 def _inputs(
-    page: Page, run: RunStory, standing: RunStanding, pick: CheckpointPick | None, label: str, target: Target
+    page: Page,
+    run: RunStory,
+    standing: RunStanding,
+    pick: CheckpointPick | None,
+    label: str,
+    target: Target,
+    gone: str | None,
 ) -> SnippetInputs | None:
     """What the cell is made of; None when it cannot be made (it has been said)."""
     info = run.files.info
@@ -117,6 +125,7 @@ def _inputs(
             goal_steps=run.goal_steps,
             wheels=(agent,) if (agent := page.repository.agent()) else (),
             pick=pick,
+            gone=gone,
             newest_step=newest.step if newest else None,
             drive_folder=folder,
         )

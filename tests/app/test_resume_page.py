@@ -14,7 +14,7 @@ from batonpass.core.codec import encode
 from batonpass.core.model import Deletion, Deletions
 from batonpass.core.snippets.inputs import Target
 from batonpass.streamlit_app.components.drive_folder import guess_drive_folder
-from batonpass.streamlit_app.components.preflight import start_waits
+from batonpass.streamlit_app.components.takeover import start_waits
 from batonpass.streamlit_app.overview import read_overview
 from batonpass.streamlit_app.standing import read_standing
 from batonpass.streamlit_app.views.resume import usual_target
@@ -72,6 +72,24 @@ def test_what_was_removed_in_the_daily_course_is_no_warning(app: AppMaker, store
 def test_a_live_session_is_named_before_one_starts_another(app: AppMaker, store: Path) -> None:
     said = words(app(with_agent(store), page="resume", run="1a5e0000"))
     assert "**A session is live**" in said
+
+
+def test_a_machine_that_is_known_to_be_gone_is_not_waited_for(app: AppMaker, store: Path) -> None:
+    """The cell names the session, so that it takes the run from no other, however often it is run."""
+    at = app(with_agent(store), page="resume", run="1a5e0000")
+    run = next(r for r in read_overview(open_store(store)).runs if r.name == "cats-v2")
+    assert "takeover" not in at.code[0].value
+    at = at.toggle(key=f"gone-{run.files.head.holder}").set_value(True).run()
+    assert not at.exception
+    assert f"takeover={run.files.head.holder!r}," in at.code[0].value
+
+
+def test_a_cell_without_a_start_of_ours_has_nothing_to_take(app: AppMaker, store: Path) -> None:
+    at = app(with_agent(store), page="resume", run="1a5e0000")
+    at.session_state["target"] = Target.HF
+    at = at.run()
+    assert "**A session is live**" in words(at)
+    assert not [t for t in at.toggle if (t.key or "").startswith("gone-")]
 
 
 @pytest.mark.parametrize(

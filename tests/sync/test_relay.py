@@ -62,7 +62,7 @@ def test_a_second_kernel_on_this_machine_is_told_who_holds_the_run(store, home):
     with leg(store, home):
         with pytest.raises(HeldElsewhereError, match="holds this run") as caught:
             Leg(store, home)
-        assert "takeover=True" in caught.value.hint
+        assert "takeover=" in caught.value.hint
         folder = find_run_folder(store, "cats")
         assert len(read_run(store, folder).sessions) == 1
         assert len(store.list_objects(f"{folder}sessions/")) == 1
@@ -106,6 +106,23 @@ def test_takeover_makes_the_other_session_a_branch_within_a_tick(store, home, tm
         run = read_run(store, first.joined.folder)
         assert run.head.holder == second.joined.session
         assert run.session(first.joined.session).session.checkpoints
+
+
+def test_a_takeover_that_names_a_session_takes_the_run_from_that_one_alone(store, home, tmp_path, monkeypatch):
+    """A cell that names yesterday's session may be run again by mistake: today's is asked for a sign of life as if nothing were named."""
+    with leg(store, home) as first:
+        gone = first.joined.session
+        with leg(store, tmp_path / "home-2", on=host("machine-2"), takeover=gone) as second:
+            assert not any("waiting" in line for line in second.said)
+            assert read_run(store, second.joined.folder).head.holder == second.joined.session
+
+            def sleep_while_it_beats(self, seconds):
+                self.now += seconds
+                second.joined.writer.publish()
+
+            monkeypatch.setattr("legs.FakeTime.sleep", sleep_while_it_beats)
+            with pytest.raises(HeldElsewhereError, match=second.joined.session):
+                Leg(store, tmp_path / "home-3", on=host("machine-3"), takeover=gone)
 
 
 def test_a_dead_process_on_this_machine_is_followed_at_once_and_its_rest_is_shipped(store, home):
