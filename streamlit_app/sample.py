@@ -124,6 +124,7 @@ class _RunWriter:
             epoch=leg.last_step / 780,
             trained_s=trained_s,
             steps_done=leg.last_step - leg.first_step,
+            save_every_s=300.0,
             gpus=(self._gpu(leg),),
             gpu_samples=tuple(self._gpu_samples(leg, began, ended)),
             versions={**VERSIONS[leg.provider], "batonpass": "0.1.0"},
