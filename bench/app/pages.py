@@ -35,6 +35,15 @@ open_page = load("bench_app_open_page", "bench/app/open_page.py")
 live = load("tests_live_app", "tests/app/live_app.py")
 tables = load("bench_tables", "bench/tables.py")
 BARE = "import streamlit as st\nst.title('Bare')\nst.write('nothing else')\n"
+PAGED = """import streamlit as st
+def empty():
+    st.title('Bare')
+    st.write('nothing else')
+names = ['Morning', 'Run', 'Machines', 'Accounts', 'Resume', 'Settings']
+pages = [st.Page(empty, title=name, url_path=name.lower(), default=name == 'Morning') for name in names]
+st.navigation(pages, position='top').run()
+"""
+"""The bare page as one of six: what an app of several pages costs whatever stands on them."""
 STANDS = """() => document.querySelector('[data-testid="stApp"][data-test-script-state="notRunning"]')
     && document.querySelector('[data-testid="stMain"] h1') && !document.querySelector('[data-testid="stSkeleton"]')"""
 DRAWN = "() => document.querySelector('[data-testid=\"stMain\"] canvas')"
@@ -58,17 +67,26 @@ def measure(folder: Path, *, smoke: bool = False, turns: int = 15) -> str:
         stores.write_store(place / "store", few, live=True)
         with ExitStack() as stack:
             ours = stack.enter_context(live.serve(place / "home", store=str(place / "store")))
-            bare = stack.enter_context(_serve_bare(place))
+            bare = stack.enter_context(_serve_bare(place, BARE))
+            paged = stack.enter_context(_serve_bare(place, PAGED))
             page = stack.enter_context(live.browser()).new_context().new_page()
-            times: dict[str, list[float]] = {"bare": [], "ours": []}
+            addresses = {"bare": bare, "paged": f"{paged}/{path.split('?')[0]}", "ours": f"{ours}/{path}"}
+            times: dict[str, list[float]] = {who: [] for who in addresses}
             for turn in range(turns + 2):  # the first two warm the caches of the server and of the browser
-                for who, url in (("bare", bare), ("ours", f"{ours}/{path}")):
+                for who, url in addresses.items():
                     taken = _until_it_stands(page, url, has_charts=who == "ours" and bool(path))
                     times[who] += [taken] if turn >= 2 else []
             sent = _quiet_bytes(page, 20 if smoke else 60)
         more = median(times["ours"]) - median(times["bare"])
-        rows.append([name, *(tables.spread(times[w], digits=2) for w in ("bare", "ours")), f"{more:.2f}", f"{sent:,}"])
-    head = ["seconds until it stands", "bare page", "ours", "more (medians)", "bytes in a quiet minute"]
+        rows.append([name, *(tables.spread(times[w], digits=2) for w in addresses), f"{more:.2f}", f"{sent:,}"])
+    head = [
+        "seconds until it stands",
+        "bare page",
+        "as one of six",
+        "ours",
+        "more than bare (medians)",
+        "bytes in a quiet minute",
+    ]
     return str(tables.render(f"Pages in Chromium, {turns} turns each", head, rows))
 
 
@@ -100,16 +118,17 @@ def _quiet_bytes(page: Any, seconds: int) -> int:
 
 
 class _serve_bare:  # noqa: N801  # used as a function, in a `with`
-    """The smallest Streamlit app there is, on a free port."""
+    """A Streamlit app of one file, on a free port."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, source: str) -> None:
         self._folder = folder
+        self._source = source
 
     def __enter__(self) -> str:
         import socket
 
-        script = self._folder / "bare.py"
-        script.write_text(BARE)
+        script = self._folder / f"bare_{len(self._source)}.py"
+        script.write_text(self._source)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
