@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from batonpass.core.amounts import capacity
 from batonpass.core.drift import NOT_NOTED, drift
 from batonpass.core.gpu.advice import has_native_bf16
 from batonpass.core.gpu.wheels import wheel_gap
@@ -52,13 +53,13 @@ def _room(here: Sequence[Session], size_bytes: int) -> Iterator[str]:
     memory = min((s.host.ram_bytes for s in here if s.host.ram_bytes), default=0)
     if memory and size_bytes > memory / 2:
         yield (
-            f"The state is {size(size_bytes)}, and the smallest machine there had {size(memory)} of memory: "
+            f"The state is {size(size_bytes)}, and the smallest machine there had {capacity(memory)} of memory: "
             "it may not fit while it is loaded. Take a machine with more memory."
         )
     disk = min((s.host.disk_free_bytes for s in here if s.host.disk_free_bytes), default=0)
     if disk and 2 * size_bytes > disk:
         yield (
-            f"The state is {size(size_bytes)}, and a machine there began with {size(disk)} of free disk: it needs room "
+            f"The state is {size(size_bytes)}, and a machine there began with {capacity(disk)} of free disk: it needs room "
             "for the one that is restored and the next one that is saved."
         )
 

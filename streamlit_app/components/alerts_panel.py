@@ -26,7 +26,9 @@ from batonpass.sync.webhook import check_address, post_text
 def show_alerts_settings(page: Page) -> None:
     """The panel. In the simulated sample nothing can be set: nothing invented leaves this computer."""
     st.subheader("Alerts", anchor=False)
-    st.markdown(f"They stand on the run's card: {', '.join(kind.value for kind in AlertKind)}.")
+    st.markdown(
+        f"One of these words on a run's card, as long as it is so: {' · '.join(kind.value for kind in AlertKind)}."
+    )
     if current_choice().simulated:
         st.caption("To have them sent to a chat, leave the sample first.")
         return

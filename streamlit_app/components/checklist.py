@@ -28,7 +28,8 @@ def first_day_steps(overview: Overview | None, *, reachable: bool, agent_there: 
         Step(
             "Batonpass for notebooks lies on it",
             bool(agent_there),
-            "Later cells install it from there; the first notebook brings its own. One click below, or `batonpass agent put`.",
+            "Later cells install it from there; the first notebook brings its own. "
+            + ("One click below, or `batonpass agent put`." if reachable else "One click, once there is a store."),
         ),
         Step(
             "A session has sent its first heartbeat",

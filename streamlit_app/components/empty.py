@@ -98,6 +98,10 @@ def _first_cell(page: Page) -> None:
     target = st.pills(
         "Where", list(places), default=usual, format_func=lambda t: places[t], required=True, key="first-where"
     )
+    if places is _FOLDER_PLACES:
+        st.caption(
+            "Kaggle mounts no Drive: a run that shall go on there too needs a store on the Drive API, in Settings."
+        )
     label = choose_label(page, key="first-label")
     folder = drive_folder(page) if target is Target.COLAB_MOUNT else "MyDrive/batonpass"
     try:

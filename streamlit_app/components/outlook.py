@@ -70,7 +70,7 @@ def _left(page: Page, guess: Forecast) -> str:
     words = f"About {duration(guess.training_s)} of training left"
     early, late = guess.by(0.1, page.as_of), guess.by(0.9, page.as_of)
     if guess.finish is None:
-        return f"{words} (n = {guess.n}, your log, not a promise)"
+        return f"{words} (from {plural(guess.n, 'session')}; your log, not a promise)"
     if early is None:
         return f"{words}; at this rate it does not get there (from your last {plural(guess.finish.n, 'session')})"
     until = f"and {local(late, page.zone)}" if late is not None else "and much later"
