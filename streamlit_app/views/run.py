@@ -62,9 +62,7 @@ def _head(page: Page, run: RunStory, standing: RunStanding) -> None:
         st.metric(
             "Work at risk" if standing.is_live else "Not saved" if since is None else "Not proven",
             plural(standing.risk_steps, "step"),
-            delta=(f"{count(since.steps)} since it was handed over" if since else duration(standing.risk_s))
-            + told
-            + _saves(standing),
+            delta=(f"{count(since.steps)} since it was handed over" if since else duration(standing.risk_s)) + told,
             delta_color="off",
             delta_arrow="off",
         )
@@ -76,14 +74,14 @@ def _head(page: Page, run: RunStory, standing: RunStanding) -> None:
             delta_color="off",
             delta_arrow="off",
         )
-    if left := outlook(page, run, standing):
-        st.markdown("  \n".join(left))
+    if lines := [*_saves(standing), *outlook(page, run, standing)]:
+        st.markdown("  \n".join(lines))
 
 
-def _saves(standing: RunStanding) -> str:
+def _saves(standing: RunStanding) -> list[str]:
     """How often the live session saves, so that one knows when the work at risk will be less."""
     every_s = standing.session.save_every_s if standing.is_live and standing.session is not None else None
-    return f"; saved every {duration(every_s)}" if every_s else ""
+    return [f":material/save: Saved every {duration(every_s)} while it trains"] if every_s else []
 
 
 if __name__ == "__main__":

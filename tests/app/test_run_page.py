@@ -49,6 +49,11 @@ def button(at: Any, label: str) -> Any:
     return next(b for b in at.button if b.label == label)
 
 
+def test_a_live_run_says_how_often_it_saves_and_one_that_is_over_does_not(app: AppMaker, store: Path) -> None:
+    assert "Saved every 5 min while it trains" in words(open_link(app, store))
+    assert "Saved every" not in words(open_link(app, store, run=DIGITS))
+
+
 def test_the_range_is_typed_said_and_left_again(app: AppMaker, store: Path) -> None:
     at = app(store, page="run", run=CATS)
     at.number_input(key="from").set_value(24_000.0)
