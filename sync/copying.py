@@ -142,12 +142,12 @@ class _Copy:
 
     def _has_arrived(self, key: str, manifest: bytes) -> bool:
         """Whether the target has every file of it, by its own word about their bytes."""
+        folder = key.partition("checkpoints/")[0]
         try:
             files = decode_manifest(manifest, key=key).files
+            found = [(self.held.get(naming.pool_file(folder, entry.pool)), entry.stored) for entry in files]
         except (CorruptCheckpointError, FormatError):
             return False
-        folder = key.partition("checkpoints/")[0]
-        found = [(self.held.get(naming.pool_file(folder, entry.pool)), entry.stored) for entry in files]
         return all(
             info is not None and compare(info, size_bytes=promised.size_bytes, sha256=promised.sha256, md5=promised.md5)
             for info, promised in found

@@ -311,6 +311,18 @@ def test_a_damaged_manifest_is_not_made_good(memory, target):
     assert hash_bytes(target.get(listing.key)).sha256 != copied.manifest_sha256
 
 
+def test_a_manifest_that_names_files_outside_is_copied_as_it_is_and_called_unproven(memory, target):
+    """One hostile or damaged manifest must not keep a whole root from being copied."""
+    build_root(memory)
+    listing = read_run(memory, FOLDER).sessions[0].session.checkpoints[0]
+    pool = read_manifest(memory, listing.key).files[0].pool
+    memory.put(listing.key, memory.get(listing.key).replace(pool.encode(), b"../../x"))
+    copy_root(memory, target)
+    run = read_run(target, FOLDER)
+    assert [file.session.id for file in run.sessions] == [FIRST, SECOND]
+    assert run.head.holder == SECOND
+
+
 def test_bytes_that_arrive_changed_are_sent_again_and_then_told(memory, request):
     """One bad arrival is repaired; a store that always changes bytes is a StoreError."""
     build_root(memory)
