@@ -141,7 +141,7 @@ class ActiveSession:
         if head.holder is not None or head.term != joined.head.term or joined.session not in head.sessions:
             raise HeldElsewhereError(
                 "another session has taken this run over since you stopped here",
-                hint="start the run again to see who holds it, or start(..., takeover=True)",
+                hint="start the run again: it says who holds it, and how to take it over",
             )
         joined.head = claim(
             joined.store,

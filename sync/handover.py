@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from batonpass.core import naming
 from batonpass.core.codec import decode, encode
-from batonpass.core.errors import ConflictError, FormatError, HeldElsewhereError, NotFoundError
+from batonpass.core.errors import ConflictError, FormatError, HeldElsewhereError, NotFoundError, UsageError
 from batonpass.core.model import Head, Host
 from batonpass.core.storage import Store
 from batonpass.sync.machine import process_lives
@@ -81,11 +81,16 @@ def claim(
 ) -> Head:
     """Make `session` the holder and return the new head. `takeover`: from whoever holds it, or only from the session of that id.
 
-    HeldElsewhereError when another one lives; ConflictError after many tries.
+    HeldElsewhereError when another one lives; UsageError where `takeover` names no session of this run; ConflictError after many tries.
     """
     gone: tuple[str | None, int] | None = None
     for _ in range(_TRIES):
         head, version = read_head(store, folder)
+        if isinstance(takeover, str) and takeover not in head.sessions:
+            raise UsageError(
+                f"takeover={takeover!r} is no session of this run, as far as this machine sees",
+                hint="copy the id anew from the app's Resume page; on a mounted Drive wait until it has arrived here",
+            )
         taken = takeover in (True, head.holder)
         if head.holder not in (None, session) and not taken and (head.holder, head.term) != gone:
             _wait_until_gone(store, folder, head, me, patience)
@@ -191,7 +196,7 @@ def _wait_until_gone(store: Store, folder: str, head: Head, me: Host, patience: 
             announced = left_min
             patience.say(
                 f"batonpass: session {holder_id} holds this run ({verdict.why}); waiting up to {left_min + 1} min to see whether "
-                "it lives. If you know that it is gone: interrupt, and start(..., takeover={holder_id!r})"
+                f"it lives. If you know that it is gone: interrupt, and start(..., takeover={holder_id!r})"
             )
         patience.sleep(min(_POLL_S, lease_s / 10))
         seen = _look(store, folder, head, holder_id)
@@ -226,5 +231,6 @@ def _held(holder_id: str, holder: SessionFile | None, why: str) -> HeldElsewhere
     where = f" ({holder.session.account}, {holder.session.host.provider})" if holder else ""
     return HeldElsewhereError(
         f"session {holder_id}{where} holds this run: {why}",
-        hint=f"stop it there, or take the run over with start(..., takeover={holder_id!r}): the other session then goes on as a branch",
+        hint=f"stop it there, or take the run over with start(..., takeover={holder_id!r}) (or `batonpass watch --takeover`): the other "
+        "session then goes on as a branch",
     )

@@ -59,10 +59,10 @@ def test_every_row_logged_before_a_checkpoint_is_on_the_store_when_it_is_listed(
 
 
 def test_a_second_kernel_on_this_machine_is_told_who_holds_the_run(store, home):
-    with leg(store, home):
+    with leg(store, home) as first:
         with pytest.raises(HeldElsewhereError, match="holds this run") as caught:
             Leg(store, home)
-        assert "takeover=" in caught.value.hint
+        assert f"takeover={first.joined.session!r}" in caught.value.hint
         folder = find_run_folder(store, "cats")
         assert len(read_run(store, folder).sessions) == 1
         assert len(store.list_objects(f"{folder}sessions/")) == 1
@@ -74,7 +74,8 @@ def test_another_machine_waits_one_lease_and_takes_over_from_a_silent_holder(sto
     first.save()
     first.die()
     with leg(store, tmp_path / "home-2", on=host("machine-2"), lease_s=30.0) as second:
-        assert any("waiting up to" in line for line in second.said)
+        waiting = next(line for line in second.said if "waiting up to" in line)
+        assert f"takeover={first.joined.session!r}" in waiting
         run = read_run(store, second.joined.folder)
         assert run.head.holder == second.joined.session
         assert run.head.term == 2
@@ -123,6 +124,14 @@ def test_a_takeover_that_names_a_session_takes_the_run_from_that_one_alone(store
             monkeypatch.setattr("legs.FakeTime.sleep", sleep_while_it_beats)
             with pytest.raises(HeldElsewhereError, match=second.joined.session):
                 Leg(store, tmp_path / "home-3", on=host("machine-3"), takeover=gone)
+
+
+def test_a_takeover_of_a_session_that_the_run_does_not_know_stops_and_says_so(store, home, tmp_path):
+    with leg(store, home) as first:
+        with pytest.raises(UsageError, match="no session of this run") as caught:
+            Leg(store, tmp_path / "home-2", on=host("machine-2"), takeover=first.joined.session + "x")
+        assert caught.value.hint
+        assert read_run(store, first.joined.folder).head.holder == first.joined.session
 
 
 def test_a_dead_process_on_this_machine_is_followed_at_once_and_its_rest_is_shipped(store, home):
