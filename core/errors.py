@@ -26,9 +26,10 @@ Foreign errors (OSError, HTTP, Google) are turned into these in one place per st
 
 from __future__ import annotations
 
+import sys
 import traceback
 
-_INSIDE = ("batonpass", "IPython", "ipykernel")
+_INSIDE = {"batonpass", "IPython", "ipykernel", *sys.stdlib_module_names}
 
 
 class BatonpassError(Exception):
@@ -48,13 +49,18 @@ class BatonpassError(Exception):
         return f"{self.message}\n  What to do: {self.hint}" if self.hint else self.message
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows of it: the user's own lines, then the message. Forty lines from inside would push the hint out of sight."""
-        own = [
-            (frame, line)
-            for frame, line in traceback.walk_tb(self.__traceback__)
-            if frame.f_globals.get("__name__", "").partition(".")[0] not in _INSIDE
+        """What IPython shows of it: the user's own lines, then the message. Forty lines from inside would push the hint out of sight.
+
+        An error that it came of, or that was on its way already, stands above it where it passed through the user's lines.
+        """
+        *before, _ = _came_of(self)
+        shown = [(error, frames) for error in before if (frames := _own_frames(error))]
+        lines = [
+            f"{each}".rstrip() for error, frames in shown for each in (*frames, *traceback.format_exception_only(error))
         ]
-        return [*"".join(traceback.StackSummary.extract(own).format()).splitlines(), f"{type(self).__name__}: {self}"]
+        return "\n".join(
+            [*lines, *(f.rstrip() for f in _own_frames(self)), f"{type(self).__name__}: {self}"]
+        ).splitlines()
 
 
 class UsageError(BatonpassError):
@@ -180,3 +186,23 @@ class StoppedError(StoreError):
     """A transfer's `should_stop` said yes. The object on the store is as it was before."""
 
     exit_code = 17
+
+
+def _came_of(error: BaseException) -> list[BaseException]:
+    """The error, and before it those that it came of, the first one first."""
+    chain: list[BaseException] = []
+    now: BaseException | None = error
+    while now is not None and now not in chain:
+        chain.append(now)
+        now = now.__cause__ or (None if now.__suppress_context__ else now.__context__)
+    return chain[::-1]
+
+
+def _own_frames(error: BaseException) -> list[str]:
+    """The lines of its way that are the user's, or another library's: neither ours nor Python's nor IPython's."""
+    own = [
+        (frame, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__") or "").partition(".")[0] not in _INSIDE
+    ]
+    return traceback.StackSummary.extract(own).format()
