@@ -21,7 +21,7 @@ def preflight(
 ) -> list[str]:
     """Sentences in Markdown, the most important first."""
     found: list[str] = []
-    if wait := start_waits(run, standing, target, mount=page.mount):
+    if wait := start_waits(run, standing, target, now=page.as_of, mount=page.mount):
         found.append(wait)
     if candidate is None:
         found.append("**No durable checkpoint yet.** The start will stop rather than begin again from zero.")

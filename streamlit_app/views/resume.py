@@ -49,7 +49,7 @@ def show() -> None:
     target = _choose_target(page, run)
     label = choose_label(page, key="label")
     show_preflight(page, run, standing, candidate, target)
-    gone = choose_takeover(run, standing, target, mount=page.mount)
+    gone = choose_takeover(run, standing, target, now=page.as_of, mount=page.mount)
     inputs = _inputs(page, run, standing, pick, label, target, gone)
     if inputs is not None:
         _show_snippet(page, run, target, inputs)

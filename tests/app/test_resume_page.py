@@ -99,9 +99,9 @@ def test_a_cell_without_a_start_of_ours_has_nothing_to_take(app: AppMaker, store
         (Target.COLAB_MOUNT, False, 800, "up to 30 min"),
         (Target.COLAB_MOUNT, False, 7300, ""),
         (Target.LOCAL, True, 800, "up to 30 min"),
-        (Target.LOCAL, False, 20, "silent for 5 min"),
+        (Target.LOCAL, False, 20, "up to 5 min"),
         (Target.LOCAL, False, 800, ""),
-        (Target.COLAB, True, 20, "silent for 5 min"),
+        (Target.COLAB, True, 20, "up to 5 min"),
         (Target.KAGGLE, True, 800, ""),
         (Target.TORCH, True, 20, ""),
     ],
@@ -114,9 +114,24 @@ def test_how_long_a_start_waits_is_said_for_the_place_where_it_will_run(
     run = next(r for r in overview.runs if r.name == "cats-v2")
     holder = next(s for s in run.files.sessions if s.session.id == run.files.head.holder)
     now = holder.heard_at + timedelta(seconds=silent_s)
-    said = start_waits(run, read_standing(run, now, mount=mount), target, mount=mount)
+    said = start_waits(run, read_standing(run, now, mount=mount), target, now=now, mount=mount)
     assert waits in said
     assert bool(waits) == bool(said)
+
+
+@pytest.mark.parametrize(("target", "waits"), [(Target.COLAB_MOUNT, "it then stops"), (Target.KAGGLE, "up to 5 min")])
+def test_a_holder_whose_file_cannot_be_read_is_waited_for(
+    app: AppMaker, store: Path, target: Target, waits: str
+) -> None:
+    """Nobody can tell whether it lives. Through a mount it is not even taken for gone, so that the switch is the only way on."""
+    run = next(r for r in read_overview(open_store(store)).runs if r.name == "cats-v2")
+    (store / run.files.folder / "sessions" / f"{run.files.head.holder}.json").unlink()
+    at = app(with_agent(store), page="resume", run="1a5e0000")
+    at.session_state["target"] = target
+    at = at.run()
+    assert "**The file of the session that holds the run cannot be read**" in words(at)
+    assert waits in words(at)
+    assert at.toggle(key=f"gone-{run.files.head.holder}")
 
 
 def test_a_run_that_nobody_holds_keeps_no_start_waiting(store: Path) -> None:
@@ -125,7 +140,7 @@ def test_a_run_that_nobody_holds_keeps_no_start_waiting(store: Path) -> None:
     assert free
     for run in free:
         standing = read_standing(run, overview.read_at)
-        assert not start_waits(run, standing, Target.COLAB_MOUNT, mount=True)
+        assert not start_waits(run, standing, Target.COLAB_MOUNT, now=overview.read_at, mount=True)
 
 
 def test_a_rewind_is_written_into_the_cell(app: AppMaker, store: Path) -> None:
