@@ -81,6 +81,11 @@ def _risk(standing: RunStanding) -> list[str]:
     if standing.risk_steps or standing.risk_s >= 1:
         how = "At risk" if standing.is_live else "Not saved" if standing.since_s is None else "Not saved, at least"
         since = standing.since_handed_over
+        if since is not None and not since.steps and since.seconds < 1:
+            unproven = plural(standing.risk_steps, "step")
+            return [
+                f":material/hourglass_bottom: Nothing is lost if that checkpoint arrives; {unproven} if it does not{told}"
+            ]
         steps, seconds = since or (standing.risk_steps, standing.risk_s)
         until = (
             f"; {plural(standing.risk_steps, 'step')} until the arrival of that checkpoint is proven" if since else ""

@@ -109,6 +109,17 @@ def test_behind_a_checkpoint_that_is_only_handed_over_both_numbers_stand(app: Ap
     assert any("120 since it was handed over" in str(m.delta) for m in metrics)
 
 
+def test_a_session_that_saved_everything_is_not_called_unsaved_while_its_checkpoint_is_not_proven(
+    app: AppMaker, store: Path
+) -> None:
+    for path in store.glob("runs/*/sessions/*.json"):
+        session = json.loads(path.read_text())
+        edit(path, checkpoints=[each | {"proven": False} for each in session["checkpoints"]])
+    said = words(app(store))
+    assert "Nothing is lost if that checkpoint arrives; 6,500 steps if it does not" in said
+    assert ": 0 steps, 0 s" not in said
+
+
 def test_the_checklist_says_who_proves_what_was_handed_over(store: Path) -> None:
     for path in store.glob("runs/*/sessions/*.json"):
         session = json.loads(path.read_text())
