@@ -16,7 +16,7 @@ SHARE = 0.007
 """Saving may take this share of the training's time. With the heartbeats and metrics beside it that stays below 1 %."""
 SHORTEST_S = 30.0
 BEFORE_MEASURED_S = SHORTEST_S
-"""Until the first save has shown what it costs: a machine that dies young has then lost no more than that."""
+"""Until the first save has shown what it costs: a machine that dies young has then lost no more than that, and what was not sent yet."""
 LONGEST_S = 600.0
 """Without a save that is dearer than that, no more than these minutes are ever at risk."""
 PRIOR_LIFE_S = 3 * 3600.0

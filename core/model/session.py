@@ -117,7 +117,7 @@ class Session:
     host: Host
     started_at: datetime
     heartbeat_at: datetime
-    """This machine's clock. Readers reckon ages by the store's clock (`ObjectInfo.modified`)."""
+    """This machine's clock. Readers reckon ages by the store's clock: `SessionFile.heard_at`."""
     heard_at: datetime | None = None
     """Only in a copy of a session that had not said its end: when the store it was copied from last heard of it."""
     beat: int = 0

@@ -53,7 +53,7 @@ def _split(shown: list[Stood]) -> tuple[list[Stood], list[Stood]]:
 
 
 def _moved(run: RunStory) -> datetime:
-    """When something of it last changed on the store."""
+    """When something was last heard of it."""
     return max((s.heard_at for s in run.files.sessions), default=run.files.info.created_at)
 
 
