@@ -132,10 +132,19 @@ def trace(head: Head, sessions: Iterable[Session], *, tip: str | None = None) ->
             gaps.append(f"the file of session {record.session}, from which {current.id} continued, is not there")
         cut = record if before is not None else None
         if before is None:
-            counts = counts and not _did_anything(current)
+            counts = counts and not did_anything(current)
             before = holders.before(current.term, seen)
         current = before
     return Lineage(tuple(links), tuple(gaps))
+
+
+def last_on_its_way(lineage: Lineage) -> Session | None:
+    """The newest session that continued from a checkpoint, trained or logged: its step is the run's. One that was only started, and
+    perhaps broke off before `attach`, stands nowhere yet; the newest session of all where there are none but such.
+    """
+    sessions = [link.session for link in lineage.links]
+    begun = (s for s in sessions if s.resumed_from is not None or did_anything(s))
+    return next(begun, sessions[0] if sessions else None)
 
 
 def resume_candidates(
@@ -221,7 +230,8 @@ class _Holders:
         return next((s for s in map(self._sessions.__getitem__, places) if s.id not in seen), None)
 
 
-def _did_anything(session: Session) -> bool:
+def did_anything(session: Session) -> bool:
+    """Whether it trained, logged or saved."""
     return session.rows > 0 or session.steps_done > 0 or bool(session.checkpoints)
 
 

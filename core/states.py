@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from batonpass.core.lineage import trace
+from batonpass.core.lineage import Lineage, did_anything, trace
 from batonpass.core.model import End, EndKind, Head, Session
 
 QUIET_AFTER_S = 150.0
@@ -102,16 +102,28 @@ def run_state(
     mount: bool = False,
     arrived: Collection[str] = (),
 ) -> State:
-    """The state of a run: that of its holder, or of the session that held it last. `ages_s` by session id, as in `session_state`."""
+    """The state of a run: that of the session which `speaks_for` it. `ages_s` by session id, as in `session_state`."""
     known = {s.id: s for s in sessions}
     if head.holder is not None and head.holder not in known:
         return State(Word.UNKNOWN, "The file of the session that holds the run has not arrived here.", offline)
-    links = trace(head, known.values()).links
-    if not links:
+    session = speaks_for(trace(head, known.values()))
+    if session is None:
         word = Word.UNKNOWN if offline else Word.NOT_STARTED
         return State(word, "This computer is offline." if offline else "No session has begun yet.", offline)
-    session = links[0].session
     return session_state(session, ages_s.get(session.id), offline=offline, mount=mount, arrived=arrived)
+
+
+def speaks_for(lineage: Lineage) -> Session | None:
+    """The session whose state is the run's: its holder, or the one that held it last. A start that did nothing and ended does not make a
+    finished run unfinished: there it is the one that finished it. None where no session has begun.
+    """
+    if not lineage.links:
+        return None
+    newest = lineage.links[0].session
+    if did_anything(newest) or newest.end is None:
+        return newest
+    before = next((link.session for link in lineage.links if did_anything(link.session)), newest)
+    return before if before.end is not None and before.end.kind is EndKind.FINISHED else newest
 
 
 def said_its_end(session: Session) -> bool:

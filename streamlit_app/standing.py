@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from batonpass.core.lineage import Candidate, Risk, resume_candidates, trace, work_at_risk
+from batonpass.core.lineage import Candidate, Risk, last_on_its_way, resume_candidates, trace, work_at_risk
 from batonpass.core.model import Session
-from batonpass.core.states import State, Word, run_state, said_its_end
+from batonpass.core.states import State, Word, run_state, said_its_end, speaks_for
 from batonpass.streamlit_app.overview import RunStory
 
 _LIVE = (Word.LIVE, Word.QUIET)
@@ -29,7 +29,7 @@ class RunStanding:
     since_s: float | None
     """Seconds since its last sign of life; None of a session that said itself how it ended: there, nothing came after."""
     step: int
-    """The last finished step of that session."""
+    """The last finished step, of the newest session that was more than started."""
     top_step: int
     """The largest step that any session has finished, branches included."""
 
@@ -83,8 +83,8 @@ def read_standing(run: RunStory, now: datetime, *, mount: bool = False) -> RunSt
     sessions = [s.session for s in files.sessions]
     ages = {s.session.id: (now - s.heard_at).total_seconds() for s in files.sessions}
     lineage = trace(files.head, sessions)
-    session = lineage.links[0].session if lineage.links else None
-    risk = work_at_risk(session, arrived=files.arrived) if session else None
+    session, trained = speaks_for(lineage), last_on_its_way(lineage)
+    risk = work_at_risk(trained, arrived=files.arrived) if trained else None
     return RunStanding(
         state=run_state(files.head, sessions, ages, mount=mount, arrived=files.arrived),
         session=session,
@@ -93,6 +93,6 @@ def read_standing(run: RunStory, now: datetime, *, mount: bool = False) -> RunSt
         since_s=None if session is None or said_its_end(session) else max(0.0, ages[session.id]),
         risk_steps=risk.steps if risk else 0,
         risk_s=risk.seconds if risk else 0.0,
-        step=session.step if session else 0,
+        step=trained.step if trained else 0,
         top_step=max((s.step for s in sessions), default=0),
     )

@@ -87,6 +87,20 @@ def test_a_run_speaks_with_its_holders_word():
     assert run_state(head(None, "a", "b"), [a, replace(b, end=End(EndKind.FAILED, NOW))], ages).word is Word.FAILED
 
 
+def test_a_start_that_did_nothing_does_not_make_a_finished_run_unfinished():
+    done = replace(session("a", 1, (100,)), end=End(EndKind.FINISHED, NOW))
+    for kind in (EndKind.CLOSED, EndKind.FAILED, EndKind.FINISHED):
+        only_started = replace(session("b", 2), end=End(kind, NOW))
+        attached = replace(session("c", 3, after=("a", 100), step=100), rows=0, end=End(kind, NOW))
+        known = [done, only_started, attached]
+        assert run_state(head(None, "a", "b"), known[:2], {}).word is Word.PROVEN
+        assert run_state(head(None, "a", "b", "c"), known, {}).word is Word.PROVEN
+    broken_off = replace(session("a", 1, (100,), step=120), end=End(EndKind.STOPPED, NOW))
+    failed = replace(session("b", 2), end=End(EndKind.FAILED, NOW))
+    assert run_state(head("b", "a", "b"), [broken_off, failed], {"b": 9.0}).word is Word.FAILED
+    assert run_state(head("b", "a", "b"), [done, session("b", 2)], {"b": 9.0}).word is Word.LIVE
+
+
 def test_a_run_without_sessions_has_not_started_and_offline_nobody_knows():
     assert run_state(head(None), [], {}).word is Word.NOT_STARTED
     assert run_state(head(None), [], {}, offline=True).word is Word.UNKNOWN

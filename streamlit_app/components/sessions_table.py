@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from batonpass.core.lineage import Leg, Role, legs
+from batonpass.core.lineage import Leg, Role, did_anything, legs
 from batonpass.core.resumption import resume_words
 from batonpass.core.states import Word, session_state
 from batonpass.streamlit_app.components.gpus import gpu_name, place
@@ -47,12 +47,14 @@ def show_sessions(page: Page, run: RunStory) -> None:
                 "Where": place(s),
                 "Began": local(s.started_at, page.zone),
                 "Trained": duration(s.trained_s),
-                "Steps": f"{count(leg.began_step)} to {count(s.step)}",
+                "Steps": f"{count(leg.began_step)} to {count(s.step)}" if s.resumed_from or did_anything(s) else "none",
                 "Role": _ROLES[leg.role] + (f": {plain(s.branch, limit=60)}" if s.branch else ""),
                 "How it stands": _stands(session_state(s, age_s, mount=page.mount, arrived=arrived).word, leg),
                 "Resume": plain(resume_words(s.resumed_from, s.resume_proof) or "not finished", limit=220)
                 if s.resumed_from
-                else "began here",
+                else "began here"
+                if did_anything(s)
+                else "nothing trained yet",
                 "Ended with": plain(s.end.detail, limit=120) if s.end else "",
             }
         )

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from batonpass.core.amounts import duration, size
-from batonpass.core.lineage import Candidate, resume_candidates, work_at_risk
+from batonpass.core.lineage import Candidate, last_on_its_way, resume_candidates, trace, work_at_risk
 from batonpass.core.model import Session
 from batonpass.core.owners import bytes_by_owner
 from batonpass.core.resumption import resume_words
@@ -127,8 +127,8 @@ def _goal(files: RunFiles) -> int | None:
 
 
 def _step(files: RunFiles) -> int:
-    holder = files.session(files.head.holder or "") or (files.sessions[-1] if files.sessions else None)
-    return holder.session.step if holder else 0
+    trained = last_on_its_way(trace(files.head, [s.session for s in files.sessions]))
+    return trained.step if trained else 0
 
 
 def _tree(
