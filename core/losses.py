@@ -58,7 +58,7 @@ def loss_behind(
     way = _way_to(lineage, session)
     last = left_behind((link.session for link in way), step)
     if last is None:
-        return Loss(unread=unread)
+        return Loss(unread=unread, cut_off=bool(way) and not said_its_end(way[0].session))
     reached = next(place for place, link in enumerate(way) if link.session is last)
     seconds = sum(link.session.trained_s for link in way[reached:-1]) + _seconds_left(
         way[-1], reached, len(way), trained_s
@@ -79,9 +79,9 @@ def run_again(sessions: Iterable[Session]) -> Again:
         record, place = session.resumed_from, bisect_left(terms, session.term)
         if record is None or session.step <= record.step or not place:
             continue
-        last = left_behind(_followed(holders[place - 1], record.session, known), record.step)
-        if last is not None:
-            found.append((last.step - record.step, not said_its_end(last)))
+        before = holders[place - 1]
+        last = left_behind(_followed(before, record.session, known), record.step)
+        found.append((last.step - record.step if last else 0, not said_its_end(last or before)))
     return Again(sum(steps for steps, _ in found), any(least for _, least in found))
 
 

@@ -20,8 +20,18 @@ def loss(known, order, *, at, step):
     return loss_behind(trace(head, known), head, {s.id for s in known}, session=at, step=step, trained_s=step * 0.5)
 
 
+STOPPED = End(EndKind.STOPPED, AT)
+
+
 def test_nothing_is_lost_at_the_last_step_of_the_last_session():
-    assert loss([session("a", 1, [10, 20])], "a", at="a", step=20) == Loss()
+    assert loss([session("a", 1, [10, 20], end=STOPPED)], "a", at="a", step=20) == Loss()
+
+
+def test_of_a_machine_that_vanished_nobody_says_that_nothing_is_lost():
+    """Its last sign of life told of no step behind the checkpoint, and it may have trained for a minute after that."""
+    assert loss([session("a", 1, [10, 20])], "a", at="a", step=20) == Loss(cut_off=True)
+    known = [session("a", 1, [10, 20], end=STOPPED), session("b", 2, after=("a", 20), step=20)]
+    assert loss(known, "ab", at="a", step=20) == Loss(cut_off=True)
 
 
 def test_steps_behind_the_last_checkpoint_run_again():
@@ -39,17 +49,17 @@ def test_a_newer_session_that_trained_nothing_hides_no_loss():
 
 
 def test_what_a_deliberate_rewind_left_behind_is_not_lost_again():
-    known = [session("a", 1, [30, 90]), session("b", 2, [34], after=("a", 30))]
+    known = [session("a", 1, [30, 90]), session("b", 2, [34], after=("a", 30), end=STOPPED)]
     assert loss(known, "ab", at="b", step=34) == Loss()
 
 
 def test_a_later_session_that_cannot_be_read_is_named():
-    assert loss([session("a", 1, [10])], "ab", at="a", step=10) == Loss(unread=("b",))
+    assert loss([session("a", 1, [10], end=STOPPED)], "ab", at="a", step=10) == Loss(unread=("b",))
     assert loss([session("a", 1, [10], step=14)], "ab", at="a", step=10) == Loss(4, 2.0, "a", ("b",), cut_off=True)
 
 
 def test_an_earlier_session_that_cannot_be_read_hides_nothing():
-    assert loss([session("b", 2, [20], after=("a", 10))], "ab", at="b", step=20) == Loss()
+    assert loss([session("b", 2, [20], after=("a", 10), end=STOPPED)], "ab", at="b", step=20) == Loss()
 
 
 @pytest.mark.parametrize(
@@ -75,7 +85,8 @@ HISTORIES = {
         replace(session("a", 1, [10], step=14), end=End(EndKind.STOPPED, AT)),
         session("b", 2, after=("a", 10), step=30),
     ],
-    "nothing lost": [session("a", 1, [10, 20]), session("b", 2, [30], after=("a", 20))],
+    "nothing lost": [session("a", 1, [10, 20], end=STOPPED), session("b", 2, [30], after=("a", 20))],
+    "nothing lost that it told of": [session("a", 1, [10, 20]), session("b", 2, [30], after=("a", 20))],
     "each after the last": [
         session("a", 1, [10], step=14),
         session("b", 2, [20], after=("a", 10), step=25),
@@ -117,12 +128,19 @@ def test_a_session_that_is_not_there_and_a_circle_count_nothing():
     assert run_again(circle) == Again(0, is_least=False)
 
 
+def test_at_its_goal_no_step_beyond_it_is_promised():
+    record = ResumeRecord("a", "k", 30, 30, "EXACT")
+    assert "at its goal, step 30 of 30; nothing lost" in welcome(record, Loss(), goal_steps=30)
+    assert "continuing at step 31 of 40" in welcome(record, Loss(), goal_steps=40)
+
+
 @pytest.mark.parametrize(
     ("found", "said"),
     [
         (Loss(58, 240.0, "a", cut_off=True), "at least 58 steps (4 min) run again: it vanished"),
         (Loss(1, 2.0, "a"), "; 1 step (2 s) runs again: it vanished"),
         (Loss(), "nothing lost"),
+        (Loss(cut_off=True), "nothing lost that it told of: what the last session did after its last sign of life"),
     ],
 )
 def test_the_notebook_says_how_many_steps_run_again(found, said):

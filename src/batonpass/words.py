@@ -11,7 +11,9 @@ from batonpass.sync.session_status import SessionStatus
 def welcome(record: ResumeRecord, loss: Loss, *, goal_steps: int | None) -> str:
     """What `attach` says after a restore."""
     goal = f" of {goal_steps:,}" if goal_steps else ""
-    lines = [f"batonpass: continuing at step {record.step + 1:,}{goal}; {_lost(record, loss)}"]
+    is_there = goal_steps is not None and record.step >= goal_steps
+    head = f"at its goal, step {record.step:,}" if is_there else f"continuing at step {record.step + 1:,}"
+    lines = [f"batonpass: {head}{goal}; {_lost(record, loss)}"]
     if loss.unread:
         lines.append(
             f"  the file of session {', '.join(loss.unread)} could not be read, twice: it came later and may have got further. "
@@ -37,7 +39,11 @@ def _lost(record: ResumeRecord, loss: Loss) -> str:
         least = "at least " if loss.is_least else ""
         again = "step ({}) runs again" if loss.steps == 1 else "steps ({}) run again"
         return f"{least}{loss.steps:,} {again.format(duration(loss.seconds))}: {record.reason}"
-    return "what a later session did is not known" if loss.unread else "nothing lost"
+    if loss.unread:
+        return "what a later session did is not known"
+    if loss.cut_off:
+        return "nothing lost that it told of: what the last session did after its last sign of life runs again"
+    return "nothing lost"
 
 
 def farewell(status: SessionStatus, *, safe: bool, reached: bool, goal_steps: int | None) -> str:
