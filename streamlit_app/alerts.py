@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
@@ -27,6 +27,8 @@ RISK_S = 3600.0
 """More training than this without a durable checkpoint is told, unless the user has set another limit."""
 OLD_S = 7 * 86400.0
 """What has been silent or failed for so long is known: its state word stands, and it is no alert any more."""
+TAKEN_OVER = timedelta(seconds=60)
+"""A machine that is heard of so long after another one took its run trains on; what was heard before tells nothing: it may have died then."""
 NEARLY_FULL = 0.05
 """The share of a disk or a Drive that is left when it is called nearly full."""
 CHECKPOINTS_OF_ROOM = 3
@@ -163,8 +165,9 @@ def _two_holders(run: RunStory, standing: RunStanding, session: Session, now: da
     for other in run.files.sessions:
         left = other.session
         fresh = (now - other.heard_at).total_seconds() < NO_PROGRESS_S / 6
-        lost_it = left.branch is not None and left.branch.startswith("lost to ")
-        if left.id != session.id and left.end is None and left.alive and fresh and (lost_it or left.branch is None):
+        knows_it = left.branch is not None and left.branch.startswith("lost to ")
+        went_on = left.branch is None and other.heard_at - session.started_at > TAKEN_OVER
+        if left.id != session.id and left.end is None and left.alive and fresh and (knows_it or went_on):
             says = f"{left.account[:40] or 'A machine'} trains on beside {session.account[:40] or 'the holder'}"
             todo = "Nothing is lost, the first one's work is kept as a branch. Stop the one that you do not want."
             return Alert(AlertKind.TWO_HOLDERS, f"holders/{session.id}/{left.id}", says, todo)

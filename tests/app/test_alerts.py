@@ -134,6 +134,23 @@ def test_a_machine_that_lost_the_run_and_trains_on_is_an_alert(overview: Overvie
     assert kinds(both, overview) == [AlertKind.TWO_HOLDERS]
 
 
+@pytest.mark.parametrize(("heard_after_s", "expected"), [(-30, []), (50, []), (90, [AlertKind.TWO_HOLDERS])])
+def test_a_machine_whose_run_was_taken_is_no_alert_unless_it_is_heard_of_again(
+    overview: Overview, heard_after_s: int, expected: list[AlertKind]
+) -> None:
+    """It died a minute before somebody took its run: that it beat until then tells nothing."""
+    cats = cats_of(overview)
+    *before, other, last = cats.files.sessions
+    taken_at = overview.read_at - timedelta(seconds=95)
+    gone = replace(other.session, end=None, alive=True, branch=None)
+    silent = replace(
+        other, session=gone, info=replace(other.info, modified=taken_at + timedelta(seconds=heard_after_s))
+    )
+    new = replace(last, session=replace(last.session, started_at=taken_at))
+    both = replace(cats, files=replace(cats.files, sessions=(*before, silent, new)))
+    assert [kind for kind in kinds(both, overview) if kind is AlertKind.TWO_HOLDERS] == expected
+
+
 def test_copies_made_by_a_syncing_program_are_an_alert(store: Path) -> None:
     folder = next((store / "runs").glob("cats*"))
     (folder / "head (1).json").write_text("{}")
