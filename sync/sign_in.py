@@ -102,6 +102,15 @@ class Credential:
             raise SignInError("the sign-in does not allow writing to Google Drive", op="sign in", hint=_UNTICKED)
 
 
+def credential_file(settings: Settings) -> Path | None:
+    """The file on this computer that holds the credential these settings lead to; None where there is none, or it is given as text."""
+    token = (settings.drive_token or "").strip()
+    if token:
+        return None if token.startswith("{") else Path(token)
+    kept = settings.home / TOKEN_FILE
+    return kept if kept.is_file() else None
+
+
 def find_credential(settings: Settings, environment: Mapping[str, str] | None = None) -> Credential:
     """The credential these settings lead to. SignInError where there is none or it is no credential; sends nothing."""
     token = (settings.drive_token or "").strip()

@@ -6,10 +6,12 @@ import streamlit as st
 
 from batonpass.core.errors import BatonpassError
 from batonpass.core.lineage import Candidate
+from batonpass.core.settings import read_settings
 from batonpass.core.snippets.inputs import CheckpointPick, SnippetInputs, Target
 from batonpass.core.snippets.notebook import to_notebook
 from batonpass.core.snippets.proofs import TESTED
 from batonpass.core.snippets.render import render
+from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.choice import current_choice
 from batonpass.streamlit_app.components.account_label import choose_label
 from batonpass.streamlit_app.components.agent_button import show_agent_button
@@ -25,6 +27,7 @@ from batonpass.streamlit_app.components.text import escaped, file_name, plain
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.standing import RunStanding, read_standing
 from batonpass.streamlit_app.wording import ago, count
+from batonpass.sync.sign_in import credential_file
 
 TARGETS = {
     Target.COLAB_MOUNT: "Colab, mounted Drive",
@@ -128,10 +131,17 @@ def _inputs(
             gone=gone,
             newest_step=newest.step if newest else None,
             drive_folder=folder,
+            token_file=None if is_read_only() else _token_file(page),
         )
     except BatonpassError as error:
         say_error(error)
         return None
+
+
+def _token_file(page: Page) -> str | None:
+    """Where this computer's own sign-in lies, for a cell that runs on it too; the app's visitors from elsewhere have no use for it."""
+    found = credential_file(read_settings()) if page.repository.url.startswith("gdrive://") else None
+    return str(found) if found is not None else None
 
 
 def _show_snippet(page: Page, run: RunStory, target: Target, inputs: SnippetInputs) -> None:

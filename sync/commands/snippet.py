@@ -7,6 +7,7 @@ from pathlib import Path
 
 from batonpass.core.errors import NotFoundError, UsageError
 from batonpass.core.lineage import resume_candidates
+from batonpass.core.settings import read_settings
 from batonpass.core.snippets import (
     CheckpointPick,
     Snippet,
@@ -21,6 +22,7 @@ from batonpass.core.storage import Store
 from batonpass.sync.commands.opening import add_json, add_run, open_run, open_store_to_write, store_url
 from batonpass.sync.commands.printing import note, show, show_code, show_json
 from batonpass.sync.reading import RunFiles, read_root
+from batonpass.sync.sign_in import credential_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +89,7 @@ def _continue(args: argparse.Namespace, target: Target) -> Snippet:
         pick=pick,
         newest_step=newest,
         drive_folder=args.drive_folder,
-        token_file=args.token_file,
+        token_file=_token_file(args),
     )
     return render(target, inputs)
 
@@ -110,9 +112,15 @@ def _first_day(args: argparse.Namespace, target: Target) -> Snippet:
         account=args.account,
         goal_steps=args.goal_steps,
         drive_folder=args.drive_folder,
-        token_file=args.token_file,
+        token_file=_token_file(args),
     )
     return day_one(target, inputs, {wheel.name: wheel.data})
+
+
+def _token_file(args: argparse.Namespace) -> str | None:
+    """As asked for, else where this computer's own sign-in lies."""
+    found = credential_file(read_settings())
+    return args.token_file or (str(found) if found is not None else None)
 
 
 def _checkpoints(files: RunFiles, step: int | None) -> tuple[int | None, CheckpointPick | None]:
