@@ -4,15 +4,16 @@ everything they name, whether a listing shows it or not.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from batonpass.core import naming
 from batonpass.core.codec import decode
 from batonpass.core.errors import ConflictError, FormatError, NotFoundError
-from batonpass.core.model import Head, Manifest, Session
+from batonpass.core.model import Deletions, Head, Manifest, Session
 from batonpass.core.storage import ObjectInfo, Store
 from batonpass.sync.relocation import Kind, kind_of
 
@@ -61,7 +62,19 @@ def plan_copy(source: Store) -> CopyPlan:
         _add(source, plan, listed, key, store_id)
     for key, store_id in [named for manifest in plan.manifests.items() for named in _named_by_manifest(*manifest)]:
         _add(source, plan, listed, key, store_id)
+    removed = _removed(source, listed)
+    plan.missing = [key for key in plan.missing if key not in removed]
     return plan
+
+
+def _removed(source: Store, listed: Iterable[str]) -> set[str]:
+    """Manifests that somebody has asked to be removed: that they are not there is as it should be."""
+    found: set[str] = set()
+    for key in listed:
+        if "/deletions/" in key:
+            with contextlib.suppress(NotFoundError, FormatError):
+                found.update(entry.key for entry in decode(Deletions, source.get(key), key=key).entries)
+    return found
 
 
 def refuse_if_ahead(target: Store, plan: CopyPlan) -> None:

@@ -35,4 +35,7 @@ def run(args: argparse.Namespace) -> int:
     )
     for key in report.missing:
         show(f"  not there to be copied: {key}")
+    show(
+        "train on from one of the two only: a run that goes on in both becomes two runs, and nothing brings them together"
+    )
     return 0

@@ -23,7 +23,7 @@ from batonpass.core.errors import (
 )
 from batonpass.core.files import hash_bytes
 from batonpass.core.manifest_file import encode_manifest
-from batonpass.core.model import Annotations, End, EndKind
+from batonpass.core.model import Annotations, Deletion, Deletions, End, EndKind
 from batonpass.core.settings import Settings
 from batonpass.core.storage import Store
 from batonpass.sync.asking import living_holder
@@ -281,6 +281,15 @@ def test_what_is_named_and_gone_is_reported(memory, target):
     lost = next(info.key for info in memory.list_objects("") if "/files/200-" in info.key)
     memory.delete(lost)
     assert copy_root(memory, target).missing == (lost,)
+
+
+def test_a_checkpoint_whose_removal_was_asked_for_is_not_missed(memory, target):
+    build_root(memory)
+    listing = read_run(memory, FOLDER).sessions[0].session.checkpoints[0]
+    memory.delete(listing.key)
+    asked = Deletions("laptop", (Deletion(listing.key, utc_now(), removed=True),))
+    memory.put(naming.deletions_file(FOLDER, "laptop"), encode(asked))
+    assert copy_root(memory, target).missing == ()
 
 
 def test_a_session_that_publishes_meanwhile_is_copied_as_it_stood(memory, target):
