@@ -32,6 +32,12 @@ _PLACES = {
 }
 
 
+_YOURS = (
+    "### Your own cells go here\n\nModel, optimizer, loader and training step, as on the first day. They stand above the start, so that a slip in "
+    "them does not leave a run started that nothing trains."
+)
+
+
 def render(target: Target, inputs: SnippetInputs) -> Snippet:
     """The cells that continue the run `inputs.run_id` of the root `inputs.root_id` on `target`.
 
@@ -63,14 +69,14 @@ def assemble(target: Target, inputs: SnippetInputs, first: tuple[Cell, ...]) -> 
     verb = "Continue" if inputs.run_id else "Begin"
     intro = (
         f"## {verb} {plain(inputs.run_name)} on {_PLACES[target]}\n\n{plain(says, limit=400)}\n\n"
-        "Run the cells from top to bottom. Each one stops with a sentence that says what to do when something is missing."
+        "Put your own cells where it says so, then run all from top to bottom. Each one stops with a sentence that says what to do when something is missing."
     )
     if target in _TRAINERS:
         train = fill(_TRAINERS[target], run_id=inputs.run_id, account=inputs.account or None)
         last: tuple[Cell, ...] = (code(train, tags=("your-code",)),)
     else:
         train = fill("train_flat" if inputs.goal_steps else "train_epochs")
-        last = (code(_start(inputs)), code(train, tags=("your-code",)))
+        last = (Cell("markdown", _YOURS), code(_start(inputs)), code(train, tags=("your-code",)))
     cells = (Cell("markdown", intro), *first, *last)
     return Snippet(target.value, cells, f"{verb} {inputs.run_name} on {_PLACES[target]}", says)
 
@@ -98,7 +104,7 @@ def reach(target: Target, inputs: SnippetInputs) -> Cell:
         if target is Target.COLAB:
             raise UsageError(
                 f"{inputs.store} is a folder; a machine of Colab does not see it",
-                hint="take --for colab-mount, or copy the store to Drive: batonpass copy",
+                hint="take Colab with the mounted Drive (colab-mount), or bring the store to Drive: batonpass copy FOLDER gdrive://batonpass",
             )
         return code(fill("reach_folder", store=inputs.folder))
     if not inputs.store.lower().startswith("gdrive://"):
@@ -164,6 +170,11 @@ def _what_is_restored(inputs: SnippetInputs) -> str:
         return f"Begins the new run {inputs.run_name}; from the next day on, its own start line continues it."
     if inputs.pick:
         return f"{inputs.run_name} continues after step {inputs.pick.step:,}{goal}, as you chose; what came after it is kept, and shown as run again."
+    if inputs.newest_step is not None and inputs.goal_steps and inputs.newest_step >= inputs.goal_steps:
+        return (
+            f"{inputs.run_name} has reached its goal of {inputs.goal_steps:,} steps: nothing is left to train. To go on, set a larger goal "
+            "(Organise on the app's Run page), or write it as goal_steps= into the start line."
+        )
     if inputs.newest_step is not None:
         return f"{inputs.run_name} continues after step {inputs.newest_step:,}{goal}, or after a later one that arrives meanwhile."
     return f"{inputs.run_name} has no durable checkpoint yet: the start stops unless one arrives, it never begins from zero by itself."

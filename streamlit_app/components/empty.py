@@ -128,7 +128,7 @@ def _first_cell(page: Page) -> None:
         on_click="ignore",
     )
     st.caption(
-        "It brings everything, and installs Batonpass from itself: open it in the notebook service and run its cells from top to bottom. "
+        "It brings everything, and installs Batonpass from itself: open it in the notebook service (or in Jupyter), put your own cells where it says so, and run all from top to bottom. "
         "Where Batonpass is installed already, the cells below are the whole:"
     )
     reach, *_, start, train = [cell.source for cell in snippet.cells if cell.kind == "code"]

@@ -45,7 +45,11 @@ def preflight(
     ]
     found += [escaped(gap, limit=300) for gap in standing.gaps]
     if target in (Target.COLAB, Target.KAGGLE) and "://" not in page.repository.url:
-        found.append("This store is a **folder of this computer**: a machine elsewhere does not see it.")
+        found.append(
+            "This store is a **folder of this computer**: a machine elsewhere does not see it. Bring it to Drive first "
+            "(`batonpass copy FOLDER gdrive://batonpass`) and choose that store in Settings; Colab reaches a folder that Drive keeps in step "
+            "by its mount."
+        )
     if run.files.broken:
         found.append(
             f"{plural(len(run.files.broken), 'file')} of this run could not be read: a newer checkpoint may exist."

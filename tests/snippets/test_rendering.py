@@ -323,3 +323,20 @@ def test_a_first_day_notebook_without_a_wheel_is_refused():
         day_one(Target.KAGGLE, INPUTS, {})
     with pytest.raises(UsageError, match="no first-day notebook"):
         day_one(Target.TORCH, INPUTS, {AGENT.name: b"x"})
+
+
+def test_a_run_at_its_goal_is_said_to_be_there_and_how_to_go_on():
+    said = render(Target.LOCAL, dataclasses.replace(INPUTS, newest_step=10_000, goal_steps=10_000)).says
+    assert "has reached its goal of 10,000 steps" in said
+    assert "larger goal" in said
+    assert (
+        "continues after step 9,999 of 10,000"
+        in render(Target.LOCAL, dataclasses.replace(INPUTS, newest_step=9_999, goal_steps=10_000)).says
+    )
+
+
+def test_a_session_that_is_gone_is_named_in_the_start_and_only_then():
+    assert "takeover" not in render(Target.LOCAL, INPUTS).code
+    taking = render(Target.LOCAL, dataclasses.replace(INPUTS, gone=HOSTILE))
+    assert f"    takeover={HOSTILE!r}," in taking.code
+    assert HOSTILE in literals(taking)
