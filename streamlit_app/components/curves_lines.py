@@ -193,7 +193,9 @@ def _best(track: Track, metric: str, look: Look, zone: tzinfo) -> dict[str, Any]
     ):
         return {}
     align = _align(x, track.x(track.live(metric), look), look)
-    place = "top" if look.largest_is_best(metric) else "bottom"  # away from the curve, which lies on the other side
+    place = (
+        "top" if look.largest_is_best(metric) or _at_the_foot(value, track.live(metric)) else "bottom"
+    )  # away from the curve, and from the axis
     label = {"show": True, "position": place, "align": align, "formatter": "{b}", "fontSize": 11}
     point = {"coord": [on_axis(x, look.axis, zone), value], "name": f"best {number(value)}"}
     style = {"borderWidth": 2, "borderColor": "#ffffff", "opacity": 1}
@@ -207,6 +209,12 @@ def _best(track: Track, metric: str, look: Look, zone: tzinfo) -> dict[str, Any]
             "data": [point],
         }
     }
+
+
+def _at_the_foot(value: float, live: Series) -> bool:
+    """So near to zero, seen from the largest value, that words below would stand on the numbers of the x axis."""
+    finite = live.value[np.isfinite(live.value)]
+    return len(finite) > 0 and 0 <= value < 0.06 * float(finite.max())
 
 
 def _align(x: float, xs: Array, look: Look) -> str:

@@ -209,6 +209,15 @@ def test_which_end_is_good_is_guessed_from_the_name_and_otherwise_left(name: str
     assert guess_largest(name) is largest
 
 
+@pytest.mark.parametrize(("lowest", "place"), [(0.001, "top"), (0.4, "bottom")])
+def test_the_words_of_a_best_point_at_the_foot_of_the_chart_stand_above_it(lowest: float, place: str) -> None:
+    """Below it they would stand on the numbers of the x axis."""
+    look = Look(("loss",))
+    option, _ = curves_option([track_of([2.0, 1.0, lowest, 1.0])], look, UTC)
+    (label,) = [s["markPoint"]["label"] for s in option["series"] if "markPoint" in s]
+    assert label["position"] == place
+
+
 def test_the_best_point_is_the_logged_one_not_the_smoothed() -> None:
     values = [5.0, 4.0, 0.25, 4.0, math.nan, 3.0]
     track = track_of(values)
