@@ -8,7 +8,7 @@ from batonpass.core.lineage import Candidate
 from batonpass.core.snippets.inputs import Target
 from batonpass.streamlit_app.components.gpus import gpu_name
 from batonpass.streamlit_app.components.page import Page
-from batonpass.streamlit_app.components.takeover import start_waits
+from batonpass.streamlit_app.components.takeover import TAKES_AT_ONCE, start_waits
 from batonpass.streamlit_app.components.text import escaped
 from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.readiness import readiness
@@ -17,12 +17,12 @@ from batonpass.streamlit_app.wording import count, plural, size
 
 
 def preflight(
-    page: Page, run: RunStory, standing: RunStanding, candidate: Candidate | None, target: Target
+    page: Page, run: RunStory, standing: RunStanding, candidate: Candidate | None, target: Target, *, gone: str | None
 ) -> list[str]:
-    """Sentences in Markdown, the most important first."""
+    """Sentences in Markdown, the most important first. `gone`: the session that the cell takes the run from at once."""
     found: list[str] = []
     if wait := start_waits(run, standing, target, now=page.as_of, mount=page.mount):
-        found.append(wait)
+        found.append(TAKES_AT_ONCE if gone else wait)
     if candidate is None:
         found.append("**No durable checkpoint yet.** The start will stop rather than begin again from zero.")
     else:
@@ -37,7 +37,6 @@ def preflight(
             origin.session if origin else None, seen, candidate.listing.size_bytes, run.files.info.config, target
         )
         found += [escaped(sentence, limit=400) for sentence in told]
-        found += _environment(run, candidate)
     found += [
         f"Passed over: step {count(c.step)}, {escaped(c.passed_over)}."
         for c in standing.candidates
@@ -58,28 +57,28 @@ def preflight(
 
 
 def show_preflight(
-    page: Page, run: RunStory, standing: RunStanding, candidate: Candidate | None, target: Target
+    page: Page, run: RunStory, standing: RunStanding, candidate: Candidate | None, target: Target, *, gone: str | None
 ) -> None:
-    """The warnings, or the sentence that there is none."""
-    found = preflight(page, run, standing, candidate, target)
-    if not found:
+    """The warnings, or the sentence that there is none; then what the checkpoint was made with."""
+    found = preflight(page, run, standing, candidate, target, gone=gone)
+    if found:
+        with st.container(border=True):
+            st.markdown("**Before you start**")
+            for sentence in found:
+                st.markdown(f":orange[:material/report:] {sentence}")
+    else:
         st.markdown(":green[:material/check_circle:] Nothing speaks against it.")
-        return
-    with st.container(border=True):
-        st.markdown("**Before you start**")
-        for sentence in found:
-            st.markdown(f":orange[:material/report:] {sentence}")
+    if candidate is not None and (made := _made_with(run, candidate)):
+        st.caption(made)
 
 
-def _environment(run: RunStory, candidate: Candidate) -> list[str]:
+def _made_with(run: RunStory, candidate: Candidate) -> str:
     session = run.files.session(candidate.session)
     if session is None:
-        return []
+        return ""
     versions = session.session.versions
     words = [f"{name} {versions[name]}" for name in ("torch", "python") if versions.get(name)]
     if not words:
-        return []
+        return ""
     made = escaped(f"Made with {', '.join(words)} on {gpu_name(session.session)}", limit=200)
-    return [
-        f"{made}; {size(candidate.listing.size_bytes)} to load. Another GPU or version makes the resume less than EXACT."
-    ]
+    return f"{made}; {size(candidate.listing.size_bytes)} to load. Another GPU or version makes the resume less than EXACT."

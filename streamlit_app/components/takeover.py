@@ -17,6 +17,8 @@ from batonpass.sync.handover import LEASE_S, LONG_SILENCE_S, MOUNT_LEASE_S
 _WITHOUT = (Target.TORCH, Target.HF, Target.LIGHTNING)
 """Cells without `bp.start`, which alone can take a run."""
 
+TAKES_AT_ONCE = "**The run is taken at once**, by `takeover=` in the start line. Should that machine still train, it goes on as a branch."
+
 
 def start_waits(run: RunStory, standing: RunStanding, target: Target, *, now: datetime, mount: bool) -> str:
     """How long a start on `target` waits for the session that holds the run, as `sync.handover` decides it; empty where it goes on at once.

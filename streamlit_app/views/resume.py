@@ -51,8 +51,10 @@ def show() -> None:
     candidate, pick = _choose_checkpoint(page, standing)
     target = _choose_target(page, run)
     label = choose_label(page, key="label")
-    show_preflight(page, run, standing, candidate, target)
+    before = st.container()
     gone = choose_takeover(run, standing, target, now=page.as_of, mount=page.mount)
+    with before:
+        show_preflight(page, run, standing, candidate, target, gone=gone)
     inputs = _inputs(page, run, standing, pick, label, target, gone)
     if inputs is not None:
         _show_snippet(page, run, target, inputs)

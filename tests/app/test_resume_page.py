@@ -82,6 +82,8 @@ def test_a_machine_that_is_known_to_be_gone_is_not_waited_for(app: AppMaker, sto
     at = at.toggle(key=f"gone-{run.files.head.holder}").set_value(True).run()
     assert not at.exception
     assert f"takeover={run.files.head.holder!r}," in at.code[0].value
+    assert "The run is taken at once" in words(at)
+    assert "A session is live" not in words(at)
 
 
 def test_a_cell_without_a_start_of_ours_has_nothing_to_take(app: AppMaker, store: Path) -> None:
