@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from batonpass.streamlit_app.overview import Overview
+from batonpass.streamlit_app.repository import Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,16 @@ def first_day_steps(overview: Overview | None, *, reachable: bool, agent_there: 
             if handed_over
             else "Comes by itself, a few minutes into the training.",
         ),
+    )
+
+
+def first_day_of(repository: Repository | None) -> tuple[Step, ...]:
+    """The steps as they stand in the store that is looked at; None is no store at all."""
+    view = repository.view() if repository else None
+    return first_day_steps(
+        view.overview if view else None,
+        reachable=view is not None and view.problem is None,
+        agent_there=repository.agent_there() if repository else None,
     )
 
 

@@ -12,7 +12,7 @@ from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.choice import choose_store, current_choice, look_at_sample, repository_of
 from batonpass.streamlit_app.components.account_label import choose_label
 from batonpass.streamlit_app.components.agent_button import show_agent_button
-from batonpass.streamlit_app.components.checklist import first_day_steps, show_checklist
+from batonpass.streamlit_app.components.checklist import first_day_of, show_checklist
 from batonpass.streamlit_app.components.drive_folder import drive_folder
 from batonpass.streamlit_app.components.page import Page, say_error
 from batonpass.streamlit_app.components.pet import show_pet
@@ -58,14 +58,7 @@ def show_empty(page: Page | None) -> None:
                 _first_cell(page)
     with right:
         st.subheader("First day", anchor=False)
-        view = repository.view() if repository else None
-        show_checklist(
-            first_day_steps(
-                view.overview if view else None,
-                reachable=view is not None and view.problem is None,
-                agent_there=repository.agent_there() if repository else None,
-            )
-        )
+        show_checklist(first_day_of(repository))
         st.caption("These lines tick themselves.")
         if page is not None and not page.repository.agent_there():
             show_agent_button(page)

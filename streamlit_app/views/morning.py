@@ -11,6 +11,7 @@ from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.alert_settings import load_alert_settings
 from batonpass.streamlit_app.alerts import Alert, alerts
 from batonpass.streamlit_app.choice import current_choice
+from batonpass.streamlit_app.components.checklist import first_day_of, show_checklist
 from batonpass.streamlit_app.components.empty import show_empty
 from batonpass.streamlit_app.components.more_runs import Stood, show_more_runs
 from batonpass.streamlit_app.components.page import OLD_S, Page, open_page, say_broken
@@ -40,6 +41,8 @@ def show() -> None:
     visit = _visit(page)
     first, others = _split(shown)
     _cards(page, first, visit, found)
+    if len(page.overview.runs) == 1:
+        _first_day(page)
     if others:
         _cards(page, show_more_runs(page, others)[:CARDS], visit, found)
     say_broken([*page.overview.broken, *(b for r in page.overview.runs for b in r.files.broken)])
@@ -62,6 +65,14 @@ def _cards(page: Page, runs: list[Stood], visit: Visit | None, found: dict[str, 
         with st.grid(3, min_column_width=300, gap="medium"):
             for run, standing in runs:
                 show_run_card(page, run, standing, visit, found.get(run.files.folder, ()))
+
+
+def _first_day(page: Page) -> None:
+    """The checklist of the first page, until its last line has ticked itself."""
+    steps = first_day_of(page.repository)
+    if not all(step.done for step in steps):
+        with st.expander("First day", icon=":material/checklist:", expanded=True):
+            show_checklist(steps)
 
 
 def _say_age(page: Page) -> None:

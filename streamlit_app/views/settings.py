@@ -11,7 +11,7 @@ from batonpass.streamlit_app.choice import choose_store, current_choice, look_at
 from batonpass.streamlit_app.components.agent_button import show_agent_button
 from batonpass.streamlit_app.components.alerts_panel import show_alerts_settings
 from batonpass.streamlit_app.components.appearance import show_appearance
-from batonpass.streamlit_app.components.checklist import first_day_steps, show_checklist
+from batonpass.streamlit_app.components.checklist import first_day_of, show_checklist
 from batonpass.streamlit_app.components.credential import show_credential
 from batonpass.streamlit_app.components.page import SETTINGS, Page, open_page, say_broken
 from batonpass.streamlit_app.components.pet import NO_PET, show_pet
@@ -36,15 +36,7 @@ def show() -> None:
             say_broken(page.overview.broken)
     with right:
         st.subheader("First day", anchor=False)
-        repository = repository_of(current_choice())
-        view = repository.view() if repository else None
-        show_checklist(
-            first_day_steps(
-                view.overview if view else None,
-                reachable=view is not None and view.problem is None,
-                agent_there=repository.agent_there() if repository else None,
-            )
-        )
+        show_checklist(first_day_of(repository_of(current_choice())))
         if page is not None and not page.repository.agent_there():
             show_agent_button(page)
         _pet()
