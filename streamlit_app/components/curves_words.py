@@ -54,7 +54,7 @@ def _ghosts(track: Track, look: Look) -> Iterator[str]:
     ghosts = sum(len(track.ghosts(m)) for m in look.metrics if m in track.curves.series)
     if ghosts and look.ghosts:
         yield (
-            f"Faded and dashed: {plural(ghosts, 'value')} of steps that were run again, or of a branch; point at one to see what it was first."
+            f"Faded and dashed: {plural(ghosts, 'value')} of steps that were run again, or of a branch; point at one to see what it was first. Those that came out the same lie under the line."
         )
 
 

@@ -29,7 +29,7 @@ from batonpass.core.trouble import Kind
 from batonpass.sync.doctor import diagnose
 from batonpass.sync.login import login
 from batonpass.sync.reading import find_run_folder, read_run
-from batonpass.sync.sign_in import find_credential
+from batonpass.sync.sign_in import TOKEN_FILE, credential_file, find_credential
 from batonpass.sync.stores import open_store
 from batonpass.sync.stores.backoff import Backoff
 from batonpass.sync.stores.retry import RetryStore
@@ -369,3 +369,12 @@ def test_a_shared_drive_hides_from_a_client_that_does_not_ask_for_it(robot, emul
     plain = requests.get(f"{emulator.url}drive/v2/files/{drive_id}", headers=headers, timeout=10)
     asked = requests.get(f"{plain.url}?supportsAllDrives=true", headers=headers, timeout=10)
     assert (plain.status_code, asked.status_code) == (404, 200)
+
+
+def test_the_file_that_holds_the_credential_is_known_and_text_in_its_place_is_no_file(tmp_path):
+    settings = Settings(home=tmp_path)
+    assert credential_file(settings) is None
+    (tmp_path / TOKEN_FILE).write_text("{}")
+    assert credential_file(settings) == tmp_path / TOKEN_FILE
+    assert credential_file(Settings(home=tmp_path, drive_token="/keys/mine.json")) == Path("/keys/mine.json")
+    assert credential_file(Settings(home=tmp_path, drive_token='{"refresh_token": "secret"}')) is None
