@@ -115,7 +115,8 @@ def run_state(
 
 def speaks_for(lineage: Lineage) -> Session | None:
     """The session whose state is the run's: its holder, or the one that held it last. A start that did nothing and ended does not make a
-    finished run unfinished: there it is the one that finished it. None where no session has begun.
+    finished run unfinished, unless it went back to an earlier checkpoint: there it is the one that finished it. None where no session
+    has begun.
     """
     if not lineage.links:
         return None
@@ -123,7 +124,8 @@ def speaks_for(lineage: Lineage) -> Session | None:
     if did_anything(newest) or newest.end is None:
         return newest
     before = next((link.session for link in lineage.links if did_anything(link.session)), newest)
-    return before if before.end is not None and before.end.kind is EndKind.FINISHED else newest
+    went_back = newest.resumed_from is not None and newest.step < before.step
+    return before if before.end is not None and before.end.kind is EndKind.FINISHED and not went_back else newest
 
 
 def said_its_end(session: Session) -> bool:

@@ -95,6 +95,8 @@ def test_a_start_that_did_nothing_does_not_make_a_finished_run_unfinished():
         known = [done, only_started, attached]
         assert run_state(head(None, "a", "b"), known[:2], {}).word is Word.PROVEN
         assert run_state(head(None, "a", "b", "c"), known, {}).word is Word.PROVEN
+    back = replace(session("b", 2, after=("a", 50), step=50), rows=0, end=End(EndKind.CLOSED, NOW))
+    assert run_state(head(None, "a", "b"), [done, back], {}).word is Word.CLOSED
     broken_off = replace(session("a", 1, (100,), step=120), end=End(EndKind.STOPPED, NOW))
     failed = replace(session("b", 2), end=End(EndKind.FAILED, NOW))
     assert run_state(head("b", "a", "b"), [broken_off, failed], {"b": 9.0}).word is Word.FAILED
