@@ -9,7 +9,7 @@ import pytest
 
 from batonpass.core.codec import decode, encode
 from batonpass.core.model import Host, ResumeProof, ResumeRecord, Session
-from batonpass.core.resumption import HINT, is_defect, proof_words, resume_words
+from batonpass.core.resumption import HINT, is_defect, proof_words, resume_in_short, resume_words
 
 SAME = ResumeProof("same", 1, 1201, 1201, "loss", 0.123456789, 0.123456789)
 OTHER = ResumeProof("same", 3, 1201, 1203, "loss", 0.52, 0.51, differs_at=1203)
@@ -23,6 +23,13 @@ def test_one_step_and_several_are_said_with_the_value_of_the_first():
     assert resume_words(record(), SAME) == "EXACT: step 1,201 reproduced bit for bit (loss 0.123457)"
     several = ResumeProof("same", 20, 1201, 1220, "loss", "NaN", "NaN")
     assert resume_words(record(), several) == "EXACT: steps 1,201 to 1,220 reproduced bit for bit (loss NaN)"
+
+
+def test_a_table_has_it_in_short():
+    assert resume_in_short(record(), SAME) == "EXACT, 1 step the same"
+    assert resume_in_short(record("SAME DATA"), OTHER) == "SAME DATA, differs at 1,203"
+    assert resume_in_short(record(), None) == "EXACT"
+    assert resume_in_short(record(""), None) == "not finished"
 
 
 def test_a_difference_is_a_defect_only_where_the_bits_were_promised():

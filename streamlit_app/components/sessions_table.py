@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from batonpass.core.lineage import Leg, Role, did_anything, legs
-from batonpass.core.resumption import resume_words
+from batonpass.core.model import Session
+from batonpass.core.resumption import resume_in_short, resume_words
 from batonpass.core.states import Word, session_state
 from batonpass.streamlit_app.components.gpus import gpu_name, place
 from batonpass.streamlit_app.components.page import Page
@@ -23,8 +24,11 @@ _WIDTHS = {
     "Trained": 82,
     "Steps": 130,
     "Role": 76,
-    "How it stands": 208,
+    "How it stands": 170,
+    "Resume": 190,
+    "In full": 106,
 }
+"""The columns and their pixels: what matters stands in a window of 1,280; the last one opens when its cell is clicked."""
 _ROLES = {Role.TRUNK: "counts", Role.SUPERSEDED: "run again", Role.BRANCH: "branch"}
 
 
@@ -50,12 +54,8 @@ def show_sessions(page: Page, run: RunStory) -> None:
                 "Steps": f"{count(leg.began_step)} to {count(s.step)}" if s.resumed_from or did_anything(s) else "none",
                 "Role": _ROLES[leg.role] + (f": {plain(s.branch, limit=60)}" if s.branch else ""),
                 "How it stands": _stands(session_state(s, age_s, mount=page.mount, arrived=arrived).word, leg),
-                "Resume": plain(resume_words(s.resumed_from, s.resume_proof) or "not finished", limit=220)
-                if s.resumed_from
-                else "began here"
-                if did_anything(s)
-                else "nothing trained yet",
-                "Ended with": plain(s.end.detail, limit=120) if s.end else "",
+                "Resume": _resume(s),
+                "In full": _in_full(s),
             }
         )
     if not rows:
@@ -63,7 +63,7 @@ def show_sessions(page: Page, run: RunStory) -> None:
         return
     if len(the_legs) > MOST_SESSIONS:
         st.caption(f"The last {count(MOST_SESSIONS)} of {count(len(the_legs))} sessions.")
-    widths = _widths(detailed=any(row["Ended with"] for row in rows))
+    widths = _WIDTHS if any(row["In full"] for row in rows) else {n: w for n, w in _WIDTHS.items() if n != "In full"}
     shown = [{name: row[name] for name in widths} for row in rows]
     st.dataframe(
         shown,
@@ -73,13 +73,19 @@ def show_sessions(page: Page, run: RunStory) -> None:
     )
 
 
-def _widths(*, detailed: bool) -> dict[str, int]:
-    """The columns and their pixels: what matters stands in a window of 1,280; a longer text opens when its cell is clicked."""
-    if detailed:
-        return {**_WIDTHS, "Resume": 126, "Ended with": 110}
-    return {**_WIDTHS, "Resume": 236}
+def _resume(session: Session) -> str:
+    if session.resumed_from is not None:
+        return plain(resume_in_short(session.resumed_from, session.resume_proof), limit=60)
+    return "began here" if did_anything(session) else "nothing trained yet"
+
+
+def _in_full(session: Session) -> str:
+    """How the resume came out, and the error that it ended with."""
+    resume = resume_words(session.resumed_from, session.resume_proof) if session.resumed_from is not None else ""
+    detail = plain(session.end.detail, limit=120) if session.end is not None else ""
+    return "; ".join(part for part in (plain(resume, limit=220), detail) if part)
 
 
 def _stands(word: Word, leg: Leg) -> str:
     """A session without an end of its own that another has taken over from is neither live nor missed any more."""
-    return "no last word; continued by another" if word in _SILENT and leg.superseded_by else word.value
+    return "continued by another" if word in _SILENT and leg.superseded_by else word.value

@@ -295,7 +295,7 @@ def test_the_empty_state_leads_into_the_sample_with_one_click(app: AppMaker) -> 
 def test_a_session_that_another_has_taken_over_from_is_not_called_live(app: AppMaker, store: Path) -> None:
     at = app(store, page="run", run="1a5e0000")
     words_by_number = dict(zip(at.dataframe[0].value[""], at.dataframe[0].value["How it stands"], strict=True))
-    assert words_by_number[1] == "no last word; continued by another"
+    assert words_by_number[1] == "continued by another"
     assert words_by_number[6] == "live"
 
 

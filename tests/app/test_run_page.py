@@ -317,27 +317,33 @@ def test_the_page_says_what_differs_after_a_resume(app: AppMaker, store: Path) -
     assert "learning rate: 174 steps logged before and after, bit for bit the same" in said
 
 
-def test_the_error_a_session_ended_with_has_a_column_only_where_there_is_one(app: AppMaker, store: Path) -> None:
-    def columns(run: str) -> list[str]:
-        return list(app(store, page="run", run=run).dataframe[0].value.columns)
-
+def test_what_a_session_ended_with_stands_in_full_in_the_last_column(app: AppMaker, store: Path) -> None:
+    for path in (store / "runs").glob("digits*/sessions/*.json"):
+        edit(path, resumed_from=None, resume_proof=None)
+    table = app(store, page="run", run="2a5e0001").dataframe[0].value
     usual = ["", "GPU", "Where", "Began", "Trained", "Steps", "Role", "How it stands", "Resume"]
-    assert columns(DIGITS) == usual
-    assert columns("2a5e0001") == [*usual, "Ended with"]
+    assert list(table.columns) == [*usual, "In full"]
+    assert any("OutOfMemoryError" in text for text in table["In full"])
+    assert list(app(store, page="run", run=DIGITS).dataframe[0].value.columns) == usual
 
 
 @pytest.mark.parametrize(
-    ("label", "said"),
-    [("EXACT", "EXACT: steps 7 to 9 reproduced bit for bit (loss 0.5)"), ("", "not finished")],
+    ("label", "said", "in_full"),
+    [
+        ("EXACT", "EXACT, 3 steps the same", "EXACT: steps 7 to 9 reproduced bit for bit (loss 0.5)"),
+        ("", "not finished", ""),
+    ],
 )
 def test_the_resume_of_each_session_is_its_label_and_what_was_proven(
-    app: AppMaker, store: Path, label: str, said: str
+    app: AppMaker, store: Path, label: str, said: str, in_full: str
 ) -> None:
     second = sorted((store / "runs").glob("digits*/sessions/*.json"))[1]
     record = json.loads(second.read_text())["resumed_from"]
     proof = {"data": "same", "steps": 3, "first_step": 7, "last_step": 9, "metric": "loss", "value": 0.5, "before": 0.5}
     edit(second, resumed_from={**record, "label": label}, resume_proof=proof)
-    assert list(app(store, page="run", run=DIGITS).dataframe[0].value["Resume"]) == ["began here", said]
+    table = app(store, page="run", run=DIGITS).dataframe[0].value
+    assert list(table["Resume"]) == ["began here", said]
+    assert "In full" not in table if not in_full else list(table["In full"]) == ["", in_full]
 
 
 def test_two_tabs_never_do_the_same_errand_twice_at_once() -> None:
