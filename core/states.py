@@ -106,22 +106,27 @@ def run_state(
     known = {s.id: s for s in sessions}
     if head.holder is not None and head.holder not in known:
         return State(Word.UNKNOWN, "The file of the session that holds the run has not arrived here.", offline)
-    session = speaks_for(trace(head, known.values()))
+    session = speaks_for(trace(head, known.values()), {} if offline else ages_s, mount=mount)
     if session is None:
         word = Word.UNKNOWN if offline else Word.NOT_STARTED
         return State(word, "This computer is offline." if offline else "No session has begun yet.", offline)
     return session_state(session, ages_s.get(session.id), offline=offline, mount=mount, arrived=arrived)
 
 
-def speaks_for(lineage: Lineage) -> Session | None:
-    """The session whose state is the run's: its holder, or the one that held it last. A start that did nothing and ended does not make a
-    finished run unfinished, unless it went back to an earlier checkpoint: there it is the one that finished it. None where no session
-    has begun.
+def speaks_for(lineage: Lineage, ages_s: Mapping[str, float], *, mount: bool = False) -> Session | None:
+    """The session whose state is the run's: its holder, or the one that held it last. A start that did nothing and is over does not make
+    a finished run unfinished, unless it went back to an earlier checkpoint: there it is the one that finished it. None where no session
+    has begun. Ages and `mount` as in `run_state`.
     """
     if not lineage.links:
         return None
     newest = lineage.links[0].session
-    if did_anything(newest) or newest.end is None:
+    age_s = ages_s.get(newest.id)
+    vanished = age_s is not None and _by_age(newest, max(age_s, 0.0), mount=mount).word in (
+        Word.LOST,
+        Word.PROCESS_GONE,
+    )
+    if did_anything(newest) or (newest.end is None and not vanished):
         return newest
     before = next((link.session for link in lineage.links if did_anything(link.session)), newest)
     went_back = newest.resumed_from is not None and newest.step < before.step

@@ -83,7 +83,7 @@ def read_standing(run: RunStory, now: datetime, *, mount: bool = False) -> RunSt
     sessions = [s.session for s in files.sessions]
     ages = {s.session.id: (now - s.heard_at).total_seconds() for s in files.sessions}
     lineage = trace(files.head, sessions)
-    session, trained = speaks_for(lineage), last_on_its_way(lineage)
+    session, trained = speaks_for(lineage, ages, mount=mount), last_on_its_way(lineage)
     risk = work_at_risk(trained, arrived=files.arrived) if trained else None
     return RunStanding(
         state=run_state(files.head, sessions, ages, mount=mount, arrived=files.arrived),

@@ -100,7 +100,11 @@ def test_a_start_that_did_nothing_does_not_make_a_finished_run_unfinished():
     broken_off = replace(session("a", 1, (100,), step=120), end=End(EndKind.STOPPED, NOW))
     failed = replace(session("b", 2), end=End(EndKind.FAILED, NOW))
     assert run_state(head("b", "a", "b"), [broken_off, failed], {"b": 9.0}).word is Word.FAILED
-    assert run_state(head("b", "a", "b"), [done, session("b", 2)], {"b": 9.0}).word is Word.LIVE
+    only_started = [done, session("b", 2)]
+    assert run_state(head("b", "a", "b"), only_started, {"b": 9.0}).word is Word.LIVE
+    assert run_state(head("b", "a", "b"), only_started, {"b": 9e3}).word is Word.PROVEN
+    assert run_state(head("b", "a", "b"), only_started, {"b": 400.0}, mount=True).word is Word.LIVE
+    assert run_state(head("b", "a", "b"), only_started, {"b": 9e3}, offline=True).word is Word.UNKNOWN
 
 
 def test_a_run_without_sessions_has_not_started_and_offline_nobody_knows():
