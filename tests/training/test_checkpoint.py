@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import random
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -259,12 +260,17 @@ WRITING = [(os, "fsync"), (os, "replace"), (Path, "mkdir"), (Path, "open")]
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, number: int, error: BaseException) -> list[int]:
-    """Let file operation `number` (and all later ones) fail; returns a counter."""
+    """Let file operation `number` (and all later ones) fail; returns a counter. Threads that ran before, of apps that other tests have
+    opened, are left alone.
+    """
     count = [0]
+    others = {*threading.enumerate()} - {threading.current_thread()}
     for owner, name in WRITING:
         real = getattr(owner, name)
 
         def counted(*args, real=real, **kwargs):
+            if threading.current_thread() in others:
+                return real(*args, **kwargs)
             count[0] += 1
             if count[0] > number:
                 raise error
