@@ -19,14 +19,14 @@ def resume_words(record: ResumeRecord, proof: ResumeProof | None) -> str:
 
 
 def resume_in_short(record: ResumeRecord, proof: ResumeProof | None) -> str:
-    """For a table, as "EXACT, 20 steps the same" or "SAME DATA, differs at 7,220"; "not finished" until the restore is through."""
+    """For a table, as "EXACT, 20 steps compared" or "SAME DATA, differs at 7,220"; "not finished" until the restore is through."""
     if not record.label:
         return "not finished"
     if proof is None or not proof.steps:
         return record.label
     if proof.differs_at is not None:
         return f"{record.label}, differs at {proof.differs_at:,}"
-    return f"{record.label}, {proof.steps:,} step{'' if proof.steps == 1 else 's'} the same"
+    return f"{record.label}, {proof.steps:,} step{'' if proof.steps == 1 else 's'} compared"
 
 
 def proof_words(record: ResumeRecord, proof: ResumeProof | None) -> str:

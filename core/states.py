@@ -114,9 +114,9 @@ def run_state(
 
 
 def speaks_for(lineage: Lineage, ages_s: Mapping[str, float], *, mount: bool = False) -> Session | None:
-    """The session whose state is the run's: its holder, or the one that held it last. A start that did nothing and is over does not make
-    a finished run unfinished, unless it went back to an earlier checkpoint: there it is the one that finished it. None where no session
-    has begun. Ages and `mount` as in `run_state`.
+    """The session whose state is the run's: its holder, or the one that held it last. A start that did nothing, and never attached or is
+    over, does not make a finished run unfinished, unless it went back to an earlier checkpoint: there it is the one that finished it.
+    None where no session has begun. Ages and `mount` as in `run_state`.
     """
     if not lineage.links:
         return None
@@ -126,11 +126,23 @@ def speaks_for(lineage: Lineage, ages_s: Mapping[str, float], *, mount: bool = F
         Word.LOST,
         Word.PROCESS_GONE,
     )
-    if did_anything(newest) or (newest.end is None and not vanished):
+    only_started = newest.resumed_from is None
+    if did_anything(newest) or not (only_started or vanished or newest.end is not None):
         return newest
     before = next((link.session for link in lineage.links if did_anything(link.session)), newest)
     went_back = newest.resumed_from is not None and newest.step < before.step
     return before if before.end is not None and before.end.kind is EndKind.FINISHED and not went_back else newest
+
+
+def stands(word: Word, session: Session, *, continued: bool) -> str:
+    """How a session stands among the others of its run. Without an end of its own it is neither live nor missed once another has
+    `continued` the run; one that ended without having done anything neither finished nor broke off.
+    """
+    if continued and word in (Word.LIVE, Word.QUIET, Word.LOST):
+        return "continued by another"
+    if session.end is not None and session.end.kind in (EndKind.FINISHED, EndKind.CLOSED) and not did_anything(session):
+        return "nothing trained"
+    return word.value
 
 
 def said_its_end(session: Session) -> bool:

@@ -86,7 +86,7 @@ HISTORIES = {
         session("b", 2, after=("a", 10), step=30),
     ],
     "nothing lost": [session("a", 1, [10, 20], end=STOPPED), session("b", 2, [30], after=("a", 20))],
-    "nothing lost that it told of": [session("a", 1, [10, 20]), session("b", 2, [30], after=("a", 20))],
+    "nothing lost up to its last words": [session("a", 1, [10, 20]), session("b", 2, [30], after=("a", 20))],
     "each after the last": [
         session("a", 1, [10], step=14),
         session("b", 2, [20], after=("a", 10), step=25),
@@ -140,7 +140,10 @@ def test_at_its_goal_no_step_beyond_it_is_promised():
         (Loss(58, 240.0, "a", cut_off=True), "at least 58 steps (4 min) run again: it vanished"),
         (Loss(1, 2.0, "a"), "; 1 step (2 s) runs again: it vanished"),
         (Loss(), "nothing lost"),
-        (Loss(cut_off=True), "nothing lost that it told of: what the last session did after its last sign of life"),
+        (
+            Loss(cut_off=True),
+            "nothing lost up to the last session's last sign of life; what it did after that runs again",
+        ),
     ],
 )
 def test_the_notebook_says_how_many_steps_run_again(found, said):

@@ -26,7 +26,7 @@ def test_one_step_and_several_are_said_with_the_value_of_the_first():
 
 
 def test_a_table_has_it_in_short():
-    assert resume_in_short(record(), SAME) == "EXACT, 1 step the same"
+    assert resume_in_short(record(), SAME) == "EXACT, 1 step compared"
     assert resume_in_short(record("SAME DATA"), OTHER) == "SAME DATA, differs at 1,203"
     assert resume_in_short(record(), None) == "EXACT"
     assert resume_in_short(record(""), None) == "not finished"

@@ -101,10 +101,21 @@ def test_a_start_that_did_nothing_does_not_make_a_finished_run_unfinished():
     failed = replace(session("b", 2), end=End(EndKind.FAILED, NOW))
     assert run_state(head("b", "a", "b"), [broken_off, failed], {"b": 9.0}).word is Word.FAILED
     only_started = [done, session("b", 2)]
-    assert run_state(head("b", "a", "b"), only_started, {"b": 9.0}).word is Word.LIVE
-    assert run_state(head("b", "a", "b"), only_started, {"b": 9e3}).word is Word.PROVEN
-    assert run_state(head("b", "a", "b"), only_started, {"b": 400.0}, mount=True).word is Word.LIVE
-    assert run_state(head("b", "a", "b"), only_started, {"b": 9e3}, offline=True).word is Word.UNKNOWN
+    assert run_state(head("b", "a", "b"), only_started, {"b": 9.0}).word is Word.PROVEN
+    attached = [done, replace(session("b", 2, after=("a", 100), step=100), rows=0)]
+    assert run_state(head("b", "a", "b"), attached, {"b": 9.0}).word is Word.LIVE
+    assert run_state(head("b", "a", "b"), attached, {"b": 9e3}).word is Word.PROVEN
+    assert run_state(head("b", "a", "b"), attached, {"b": 400.0}, mount=True).word is Word.LIVE
+    assert run_state(head("b", "a", "b"), attached, {"b": 9e3}, offline=True).word is Word.UNKNOWN
+
+
+def test_a_session_among_others_is_not_called_live_once_another_went_on_nor_finished_where_it_did_nothing():
+    assert states.stands(Word.LIVE, ALIVE, continued=True) == "continued by another"
+    assert states.stands(Word.LIVE, ALIVE, continued=False) == "live"
+    assert states.stands(Word.FAILED, ALIVE, continued=True) == "failed with an error"
+    nothing = replace(session("b", 2), end=End(EndKind.FINISHED, NOW))
+    assert states.stands(Word.FINISHED, nothing, continued=False) == "nothing trained"
+    assert states.stands(Word.FAILED, replace(nothing, end=End(EndKind.FAILED, NOW)), continued=False) == Word.FAILED
 
 
 def test_a_run_without_sessions_has_not_started_and_offline_nobody_knows():

@@ -33,7 +33,7 @@ _PLACES = {
 
 
 _YOURS = (
-    "### Your own cells go here\n\nModel, optimizer, loader and training step, as on the first day. They stand above the start, so that a slip in "
+    "### Your own cells go here\n\nModel, optimizer, loader and training step. They stand above the start, so that a slip in "
     "them does not leave a run started that nothing trains."
 )
 

@@ -42,7 +42,7 @@ def _lost(record: ResumeRecord, loss: Loss) -> str:
     if loss.unread:
         return "what a later session did is not known"
     if loss.cut_off:
-        return "nothing lost that it told of: what the last session did after its last sign of life runs again"
+        return "nothing lost up to the last session's last sign of life; what it did after that runs again"
     return "nothing lost"
 
 

@@ -93,7 +93,7 @@ def _first_cell(page: Page) -> None:
     )
     if places is _FOLDER_PLACES:
         st.caption(
-            "Kaggle mounts no Drive: a run that shall go on there too needs a store on the Drive API, in Settings."
+            "Kaggle mounts no Drive: a run that shall go on there too needs a store on the Drive API, in Settings; `batonpass copy` brings a folder there later."
         )
     label = choose_label(page, key="first-label")
     folder = drive_folder(page) if target is Target.COLAB_MOUNT else "MyDrive/batonpass"

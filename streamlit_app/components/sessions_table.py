@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from batonpass.core.lineage import Leg, Role, did_anything, legs
+from batonpass.core.lineage import Role, did_anything, legs
 from batonpass.core.model import Session
 from batonpass.core.resumption import resume_in_short, resume_words
-from batonpass.core.states import Word, session_state
+from batonpass.core.states import session_state, stands
 from batonpass.streamlit_app.components.gpus import gpu_name, place
 from batonpass.streamlit_app.components.page import Page
 from batonpass.streamlit_app.components.text import plain
@@ -15,7 +15,6 @@ from batonpass.streamlit_app.overview import RunStory
 from batonpass.streamlit_app.wording import count, duration, local
 
 MOST_SESSIONS = 500
-_SILENT = (Word.LIVE, Word.QUIET, Word.LOST)
 _WIDTHS = {
     "": 40,
     "GPU": 76,
@@ -53,7 +52,11 @@ def show_sessions(page: Page, run: RunStory) -> None:
                 "Trained": duration(s.trained_s),
                 "Steps": f"{count(leg.began_step)} to {count(s.step)}" if s.resumed_from or did_anything(s) else "none",
                 "Role": _ROLES[leg.role] + (f": {plain(s.branch, limit=60)}" if s.branch else ""),
-                "How it stands": _stands(session_state(s, age_s, mount=page.mount, arrived=arrived).word, leg),
+                "How it stands": stands(
+                    session_state(s, age_s, mount=page.mount, arrived=arrived).word,
+                    s,
+                    continued=leg.superseded_by is not None,
+                ),
                 "Resume": _resume(s),
                 "In full": _in_full(s),
             }
@@ -84,8 +87,3 @@ def _in_full(session: Session) -> str:
     resume = resume_words(session.resumed_from, session.resume_proof) if session.resumed_from is not None else ""
     detail = plain(session.end.detail, limit=120) if session.end is not None else ""
     return "; ".join(part for part in (plain(resume, limit=220), detail) if part)
-
-
-def _stands(word: Word, leg: Leg) -> str:
-    """A session without an end of its own that another has taken over from is neither live nor missed any more."""
-    return "continued by another" if word in _SILENT and leg.superseded_by else word.value

@@ -50,7 +50,7 @@ def _store() -> None:
         st.markdown("You are looking at the simulated sample. Leave it (above) to see your own store.")
         return
     if choice.fixed:
-        st.markdown(f"Named by the environment (`BATONPASS_STORE`): **{escaped(choice.url, limit=300)}**")
+        st.markdown(f"Named at the start (`--store` or `BATONPASS_STORE`): **{escaped(choice.url, limit=300)}**")
         st.button("Look around in the simulated sample", on_click=look_at_sample, icon=":material/science:")
         return
     if is_read_only():

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from batonpass.core.amounts import duration, size
-from batonpass.core.lineage import Candidate, last_on_its_way, resume_candidates, trace, work_at_risk
+from batonpass.core.lineage import Candidate, last_on_its_way, legs, resume_candidates, trace, work_at_risk
 from batonpass.core.model import Session
 from batonpass.core.owners import bytes_by_owner
 from batonpass.core.resumption import resume_words
-from batonpass.core.states import State, run_state, said_its_end, session_state
+from batonpass.core.states import State, run_state, said_its_end, session_state, stands
 from batonpass.core.storage import Store
 from batonpass.sync.commands.opening import add_json, add_run, open_run
 from batonpass.sync.commands.printing import ago, show, show_json, show_table
@@ -71,10 +71,16 @@ def _show(
         show(f"  at risk: {risk.steps:,} steps, {duration(risk.seconds)} of training{told}")
     if files.sessions:
         show()
+        every = [s.session for s in files.sessions]
+        continued = {leg.session for leg in legs(files.head, every) if leg.superseded_by is not None}
         rows = [["session", "account", "where", "state", "step", "heard from", ""]]
         rows += [
             _session_row(
-                s.session, ages[s.session.id], mount=not store.properties.proves_arrival, arrived=files.arrived
+                s.session,
+                ages[s.session.id],
+                mount=not store.properties.proves_arrival,
+                arrived=files.arrived,
+                continued=s.session.id in continued,
             )
             for s in files.sessions
         ]
@@ -98,14 +104,16 @@ def _safe_line(safe: Candidate | None, now: datetime) -> str:
     return f"safe: step {safe.step:,}, taken {ago(safe.listing.created_at, now)} ({proof})"
 
 
-def _session_row(session: Session, age_s: float, *, mount: bool, arrived: Collection[str]) -> list[str]:
+def _session_row(
+    session: Session, age_s: float, *, mount: bool, arrived: Collection[str], continued: bool
+) -> list[str]:
     where = session.host.provider + (f", {session.gpus[0].name}" if session.gpus else "")
     word = session_state(session, age_s, mount=mount, arrived=arrived).word
     return [
         session.id,
         session.account,
         where,
-        word,
+        stands(word, session, continued=continued),
         f"{session.step:,}",
         f"{duration(age_s)} ago",
         f"branch: {session.branch}" if session.branch else "",

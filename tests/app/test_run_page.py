@@ -330,7 +330,7 @@ def test_what_a_session_ended_with_stands_in_full_in_the_last_column(app: AppMak
 @pytest.mark.parametrize(
     ("label", "said", "in_full"),
     [
-        ("EXACT", "EXACT, 3 steps the same", "EXACT: steps 7 to 9 reproduced bit for bit (loss 0.5)"),
+        ("EXACT", "EXACT, 3 steps compared", "EXACT: steps 7 to 9 reproduced bit for bit (loss 0.5)"),
         ("", "not finished", ""),
     ],
 )
