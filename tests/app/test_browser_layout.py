@@ -104,9 +104,7 @@ def test_every_tab_of_the_run_page_fits_its_window(sample: str, open_tab: Callab
     assert not wrong
 
 
-@pytest.mark.parametrize(
-    "run", ["1a5e0000", "2a5e0001"], ids=["all columns but the error", "with the error it ended with"]
-)
+@pytest.mark.parametrize("run", ["1a5e0000", "2a5e0001"], ids=["a branch among them", "an error at the end"])
 def test_the_table_of_sessions_fits_a_window_of_1280_pixels(
     sample: str, open_tab: Callable[..., Any], run: str
 ) -> None:
