@@ -138,15 +138,6 @@ def trace(head: Head, sessions: Iterable[Session], *, tip: str | None = None) ->
     return Lineage(tuple(links), tuple(gaps))
 
 
-def last_on_its_way(lineage: Lineage) -> Session | None:
-    """The newest session that continued from a checkpoint, trained or logged: its step is the run's. One that was only started, and
-    perhaps broke off before `attach`, stands nowhere yet; the newest session of all where there are none but such.
-    """
-    sessions = [link.session for link in lineage.links]
-    begun = (s for s in sessions if s.resumed_from is not None or did_anything(s))
-    return next(begun, sessions[0] if sessions else None)
-
-
 def resume_candidates(
     head: Head,
     sessions: Iterable[Session],

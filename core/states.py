@@ -134,6 +134,15 @@ def speaks_for(lineage: Lineage, ages_s: Mapping[str, float], *, mount: bool = F
     return before if before.end is not None and before.end.kind is EndKind.FINISHED and not went_back else newest
 
 
+def last_on_its_way(lineage: Lineage) -> Session | None:
+    """The newest session that continued from a checkpoint, trained or logged: its step is the run's. One that was only started, and
+    perhaps broke off before `attach`, stands nowhere yet; the newest session of all where there are none but such.
+    """
+    sessions = [link.session for link in lineage.links]
+    begun = (s for s in sessions if s.resumed_from is not None or did_anything(s))
+    return next(begun, sessions[0] if sessions else None)
+
+
 def stands(word: Word, session: Session, *, continued: bool) -> str:
     """How a session stands among the others of its run. Without an end of its own it is neither live nor missed once another has
     `continued` the run; one that ended without having done anything neither finished nor broke off.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from batonpass.core.lineage import Candidate, Risk, last_on_its_way, resume_candidates, trace, work_at_risk
+from batonpass.core.lineage import Candidate, Risk, resume_candidates, trace, work_at_risk
 from batonpass.core.model import Session
-from batonpass.core.states import State, Word, run_state, said_its_end, speaks_for
+from batonpass.core.states import State, Word, last_on_its_way, run_state, said_its_end, speaks_for
 from batonpass.streamlit_app.overview import RunStory
 
 _LIVE = (Word.LIVE, Word.QUIET)
@@ -17,19 +17,22 @@ _BY_HAND = (Word.STOPPED, Word.CLOSED)
 
 @dataclass(frozen=True, slots=True)
 class RunStanding:
-    """`session` is the one that holds the run, or held it last; None in a run without any readable session."""
+    """`session` is the one whose state is the run's, `trained` the newest that was more than started: its step and its risk are the run's.
+    Mostly they are one; both are None in a run without any readable session.
+    """
 
     state: State
     session: Session | None
+    trained: Session | None
     candidates: tuple[Candidate, ...]
     gaps: tuple[str, ...]
     risk_steps: int
-    """Steps behind the newest durable checkpoint that the session has told of. Of one that trains, or vanished, there are more: `since_s`."""
+    """Steps behind the newest durable checkpoint that `trained` has told of. Of one that trains, or vanished, there are more: `since_s`."""
     risk_s: float
     since_s: float | None
     """Seconds since its last sign of life; None of a session that said itself how it ended: there, nothing came after."""
     step: int
-    """The last finished step, of the newest session that was more than started."""
+    """The last finished step of `trained`."""
     top_step: int
     """The largest step that any session has finished, branches included."""
 
@@ -43,11 +46,10 @@ class RunStanding:
         """Steps and seconds of training since its newest checkpoint, where that is only handed over; None where it is proven, or another's.
         `risk_steps` counts from the newest proven one.
         """
-        newest, session = self.newest, self.session
-        if newest is None or newest.proven or session is None or newest.session != session.id:
+        newest, trained = self.newest, self.trained
+        if newest is None or newest.proven or trained is None or newest.session != trained.id:
             return None
-        trained_s = session.trained_s - newest.listing.trained_s
-        return Risk(max(session.step - newest.step, 0), max(trained_s, 0.0))
+        return Risk(max(trained.step - newest.step, 0), max(trained.trained_s - newest.listing.trained_s, 0.0))
 
     @property
     def is_live(self) -> bool:
@@ -88,9 +90,10 @@ def read_standing(run: RunStory, now: datetime, *, mount: bool = False) -> RunSt
     return RunStanding(
         state=run_state(files.head, sessions, ages, mount=mount, arrived=files.arrived),
         session=session,
+        trained=trained,
         candidates=tuple(resume_candidates(files.head, sessions, deleted=files.deleted, arrived=files.arrived)),
         gaps=lineage.gaps,
-        since_s=None if session is None or said_its_end(session) else max(0.0, ages[session.id]),
+        since_s=None if trained is None or said_its_end(trained) else max(0.0, ages[trained.id]),
         risk_steps=risk.steps if risk else 0,
         risk_s=risk.seconds if risk else 0.0,
         step=trained.step if trained else 0,

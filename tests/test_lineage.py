@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from batonpass.core.lineage import Role, last_on_its_way, legs, resume_candidates, trace, work_at_risk
+from batonpass.core.lineage import Role, legs, resume_candidates, trace, work_at_risk
 from batonpass.core.model import CheckpointListing, Head, Host, ResumeRecord, Session
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -186,12 +186,3 @@ def test_work_at_risk_is_what_no_durable_checkpoint_holds():
     assert work_at_risk(handed_over) == (140, 70.0)
     assert work_at_risk(handed_over, arrived={handed_over.checkpoints[0].key}) == (40, 20.0)
     assert work_at_risk(session("b", 2, after=("a", 100), step=130)) == (30, 65.0)
-
-
-def test_a_session_that_was_only_started_is_not_the_last_on_its_way():
-    first, second = session("a", 1, (10,), step=14), session("b", 2)
-    assert last_on_its_way(trace(head("b", "a", "b"), [first, second])) is first
-    attached = session("c", 3, after=("a", 10), step=10, rows=0)
-    assert last_on_its_way(trace(head("c", "a", "b", "c"), [first, second, attached])) is attached
-    assert last_on_its_way(trace(head("b", "b"), [second])) is second
-    assert last_on_its_way(trace(head(None), [])) is None

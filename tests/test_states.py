@@ -6,8 +6,9 @@ import pytest
 from test_lineage import NOW, head, listing, session
 
 from batonpass.core import states
+from batonpass.core.lineage import trace
 from batonpass.core.model import End, EndKind
-from batonpass.core.states import Word, run_state, session_state
+from batonpass.core.states import Word, last_on_its_way, run_state, session_state
 
 ALIVE = session("a", 1, (100,), step=120)
 
@@ -128,3 +129,12 @@ def test_a_holder_whose_file_has_not_arrived_is_unknown_and_not_its_predecessor(
     state = run_state(head("b", "a", "b"), [ALIVE], {"a": 1.0})
     assert state.word is Word.UNKNOWN
     assert "has not arrived" in state.sentence
+
+
+def test_a_session_that_was_only_started_is_not_the_last_on_its_way():
+    first, second = session("a", 1, (10,), step=14), session("b", 2)
+    assert last_on_its_way(trace(head("b", "a", "b"), [first, second])) is first
+    attached = session("c", 3, after=("a", 10), step=10, rows=0)
+    assert last_on_its_way(trace(head("c", "a", "b", "c"), [first, second, attached])) is attached
+    assert last_on_its_way(trace(head("b", "b"), [second])) is second
+    assert last_on_its_way(trace(head(None), [])) is None

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from batonpass.core.amounts import duration, size
-from batonpass.core.lineage import Candidate, last_on_its_way, legs, resume_candidates, trace, work_at_risk
+from batonpass.core.lineage import Candidate, legs, resume_candidates, trace, work_at_risk
 from batonpass.core.model import Session
 from batonpass.core.owners import bytes_by_owner
 from batonpass.core.resumption import resume_words
-from batonpass.core.states import State, run_state, said_its_end, session_state, stands
+from batonpass.core.states import State, last_on_its_way, run_state, said_its_end, session_state, stands
 from batonpass.core.storage import Store
 from batonpass.sync.commands.opening import add_json, add_run, open_run
 from batonpass.sync.commands.printing import ago, show, show_json, show_table
@@ -65,9 +65,10 @@ def _show(
         show(
             f"  resumed: {resume_words(newest.session.resumed_from, newest.session.resume_proof) or 'the restore has not finished'}"
         )
-    if holder is not None:
-        risk = work_at_risk(holder.session, arrived=files.arrived)
-        told = "" if said_its_end(holder.session) else f", as it told {duration(ages[holder.session.id])} ago"
+    trained = _trained(files)
+    if holder is not None and trained is not None:
+        risk = work_at_risk(trained, arrived=files.arrived)
+        told = "" if said_its_end(trained) else f", as it told {duration(ages[trained.id])} ago"
         show(f"  at risk: {risk.steps:,} steps, {duration(risk.seconds)} of training{told}")
     if files.sessions:
         show()
@@ -134,8 +135,13 @@ def _goal(files: RunFiles) -> int | None:
     return files.annotations.goal_steps or files.info.goal_steps
 
 
+def _trained(files: RunFiles) -> Session | None:
+    """The session whose step and risk are the run's."""
+    return last_on_its_way(trace(files.head, [s.session for s in files.sessions]))
+
+
 def _step(files: RunFiles) -> int:
-    trained = last_on_its_way(trace(files.head, [s.session for s in files.sessions]))
+    trained = _trained(files)
     return trained.step if trained else 0
 
 
@@ -149,7 +155,8 @@ def _tree(
 ) -> dict[str, Any]:
     info = files.info
     holder = files.session(files.head.holder or "")
-    risk = work_at_risk(holder.session, arrived=files.arrived) if holder else None
+    trained = _trained(files)
+    risk = work_at_risk(trained, arrived=files.arrived) if holder and trained else None
     mount = not store.properties.proves_arrival
     return {
         "run": {"id": info.run_id, "name": info.name, "folder": files.folder, "kind": info.kind},

@@ -25,7 +25,7 @@ def standing(minute: int | None, *, risk: int = 0, proven: bool = True, word: Wo
         at = NOW + timedelta(minutes=minute)
         listing = CheckpointListing("k", minute, 1, 0.0, at, at, 1, "0" * 64, 0, 0.0, proven)
         candidates = (Candidate("s", listing, proven),)
-    return RunStanding(State(word, ""), None, candidates, (), risk, float(risk), None, 0, 0)
+    return RunStanding(State(word, ""), None, None, candidates, (), risk, float(risk), None, 0, 0)
 
 
 def poses(*stories: dict[str, RunStanding], names: list[Any] | None = None, store: str = STORE) -> list[bool]:
