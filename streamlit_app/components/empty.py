@@ -11,9 +11,8 @@ from batonpass.core.snippets.notebook import to_notebook
 from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.choice import choose_store, current_choice, look_at_sample, repository_of
 from batonpass.streamlit_app.components.account_label import choose_label
-from batonpass.streamlit_app.components.agent_button import show_agent_button
-from batonpass.streamlit_app.components.checklist import first_day_of, show_checklist
 from batonpass.streamlit_app.components.drive_folder import drive_folder
+from batonpass.streamlit_app.components.first_day import show_first_day
 from batonpass.streamlit_app.components.page import Page, say_error
 from batonpass.streamlit_app.components.pet import show_pet
 from batonpass.streamlit_app.components.pet_drawing import Mood
@@ -58,10 +57,7 @@ def show_empty(page: Page | None) -> None:
                 _first_cell(page)
     with right:
         st.subheader("First day", anchor=False)
-        show_checklist(first_day_of(repository))
-        st.caption("These lines tick themselves.")
-        if page is not None and not page.repository.agent_there():
-            show_agent_button(page)
+        show_first_day(repository, page)
 
 
 def _ask_store() -> None:

@@ -11,8 +11,9 @@ from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.alert_settings import load_alert_settings
 from batonpass.streamlit_app.alerts import Alert, alerts
 from batonpass.streamlit_app.choice import current_choice
-from batonpass.streamlit_app.components.checklist import first_day_of, show_checklist
+from batonpass.streamlit_app.components.checklist import first_day_of
 from batonpass.streamlit_app.components.empty import show_empty
+from batonpass.streamlit_app.components.first_day import show_first_day
 from batonpass.streamlit_app.components.more_runs import Stood, show_more_runs
 from batonpass.streamlit_app.components.page import OLD_S, Page, open_page, say_broken
 from batonpass.streamlit_app.components.pet import pose_now, show_pet
@@ -68,11 +69,10 @@ def _cards(page: Page, runs: list[Stood], visit: Visit | None, found: dict[str, 
 
 
 def _first_day(page: Page) -> None:
-    """The checklist of the first page, until its last line has ticked itself."""
-    steps = first_day_of(page.repository)
-    if not all(step.done for step in steps):
+    """The checklist of the first page, until the first checkpoint is durable."""
+    if not first_day_of(page.repository)[-1].done:
         with st.expander("First day", icon=":material/checklist:", expanded=True):
-            show_checklist(steps)
+            show_first_day(page.repository, page)
 
 
 def _say_age(page: Page) -> None:

@@ -8,11 +8,10 @@ import streamlit as st
 
 from batonpass.streamlit_app.access import is_read_only
 from batonpass.streamlit_app.choice import choose_store, current_choice, look_at_sample, repository_of
-from batonpass.streamlit_app.components.agent_button import show_agent_button
 from batonpass.streamlit_app.components.alerts_panel import show_alerts_settings
 from batonpass.streamlit_app.components.appearance import show_appearance
-from batonpass.streamlit_app.components.checklist import first_day_of, show_checklist
 from batonpass.streamlit_app.components.credential import show_credential
+from batonpass.streamlit_app.components.first_day import show_first_day
 from batonpass.streamlit_app.components.page import SETTINGS, Page, open_page, say_broken
 from batonpass.streamlit_app.components.pet import NO_PET, show_pet
 from batonpass.streamlit_app.components.pet_drawing import COATS, Mood
@@ -36,9 +35,7 @@ def show() -> None:
             say_broken(page.overview.broken)
     with right:
         st.subheader("First day", anchor=False)
-        show_checklist(first_day_of(repository_of(current_choice())))
-        if page is not None and not page.repository.agent_there():
-            show_agent_button(page)
+        show_first_day(repository_of(current_choice()), page)
         _pet()
         show_appearance()
 

@@ -129,19 +129,20 @@ def test_the_checklist_says_who_proves_what_was_handed_over(store: Path) -> None
     assert "another computer than the notebook's" in last.how
 
 
-@pytest.mark.parametrize("all_done", [True, False])
-def test_the_first_days_checklist_stays_until_its_last_line_has_ticked(
-    app: AppMaker, store: Path, *, all_done: bool
+@pytest.mark.parametrize("durable", [True, False])
+def test_the_first_days_checklist_stays_until_a_checkpoint_is_durable(
+    app: AppMaker, store: Path, *, durable: bool
 ) -> None:
+    """With the button that it speaks of; afterwards nobody is asked for anything any more."""
     for folder in store.glob("runs/*"):
         if "cats-v2" not in folder.name:
             shutil.rmtree(folder)
-    if all_done:
-        (store / "agent").mkdir()
-        (store / "agent" / "batonpass-0.1.0-py3-none-any.whl").write_bytes(b"a wheel")
-    said = words(app(store))
-    assert ("A first checkpoint is durable" in said) is not all_done
-    assert ("Batonpass for notebooks lies on it** · to do" in said) is not all_done
+    for path in store.glob("runs/*/sessions/*.json") if not durable else ():
+        session = json.loads(path.read_text())
+        edit(path, checkpoints=[each | {"proven": False} for each in session["checkpoints"]])
+    at = app(store)
+    assert ("A first checkpoint is durable** · to do" in words(at)) is not durable
+    assert any(b.label.startswith("Put Batonpass") for b in at.button) is not durable
 
 
 def test_the_morning_page_tells_what_is_live_durable_and_at_risk(app: AppMaker, store: Path) -> None:
