@@ -53,14 +53,11 @@ class BatonpassError(Exception):
 
         An error that it came of, or that was on its way already, stands above it where it passed through the user's lines.
         """
-        *before, _ = _came_of(self)
-        shown = [(error, frames) for error in before if (frames := _own_frames(error))]
-        lines = [
-            f"{each}".rstrip() for error, frames in shown for each in (*frames, *traceback.format_exception_only(error))
-        ]
-        return "\n".join(
-            [*lines, *(f.rstrip() for f in _own_frames(self)), f"{type(self).__name__}: {self}"]
-        ).splitlines()
+        shown: list[str] = []
+        for error in _came_of(self)[:-1]:
+            if frames := _own_frames(error):
+                shown += [*frames, *traceback.format_exception_only(error)]
+        return "".join([*shown, *_own_frames(self), f"{type(self).__name__}: {self}"]).splitlines()
 
 
 class UsageError(BatonpassError):
