@@ -19,6 +19,29 @@ from batonpass.core import errors
 DOCS = Path(__file__).parents[2] / "docs" / "CLI.md"
 
 
+def test_the_cell_for_this_computer_knows_where_its_sign_in_lies(batonpass, tmp_path):
+    """Found by itself, as everywhere else on this computer; the token itself never stands in a cell."""
+    asked = [
+        "snippet",
+        "new run",
+        "--new",
+        "--for",
+        "local",
+        "--store",
+        tmp_path / "drive",
+        "--target-store",
+        "gdrive://batonpass",
+    ]
+    home = tmp_path / "signed-in"
+    home.mkdir()
+    assert "TOKEN_FILE = None" in batonpass(*asked, env={"BATONPASS_HOME": str(home)}).stdout
+    token = home / "drive-token.json"
+    token.write_text('{"refresh_token": "a-secret"}')
+    said = batonpass(*asked, env={"BATONPASS_HOME": str(home)}).stdout
+    assert f"TOKEN_FILE = {str(token)!r}" in said
+    assert "a-secret" not in said
+
+
 def test_a_snippet_needs_the_agent_on_the_store_and_says_how(batonpass, run_of_two):
     done = batonpass("snippet", "cats-v2", "--for", "local", "--store", run_of_two.root)
     assert done.returncode == 2

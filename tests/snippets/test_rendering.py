@@ -340,3 +340,15 @@ def test_a_session_that_is_gone_is_named_in_the_start_and_only_then():
     taking = render(Target.LOCAL, dataclasses.replace(INPUTS, gone=HOSTILE))
     assert f"    takeover={HOSTILE!r}," in taking.code
     assert HOSTILE in literals(taking)
+
+
+@pytest.mark.parametrize(
+    "snippet", [render(Target.KAGGLE, INPUTS), render(Target.LOCAL, INPUTS)], ids=["kaggle", "local"]
+)
+def test_ones_own_cells_have_their_place_between_the_install_and_the_start(snippet):
+    """A slip in them must not leave a run taken that nothing trains."""
+    sources = [cell.source for cell in snippet.cells]
+    (mine,) = [place for place, source in enumerate(sources) if "Your own cells go here" in source]
+    (start,) = [place for place, source in enumerate(sources) if "bp.start(" in source]
+    (install,) = [place for place, source in enumerate(sources) if "hexdigest() != sha256" in source]
+    assert install < mine < start

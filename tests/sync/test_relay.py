@@ -8,6 +8,7 @@ from legs import Leg, host, leg
 
 from batonpass.core.errors import AmbiguousRunError, HeldElsewhereError, RunNotFoundError, UsageError
 from batonpass.core.model import EndKind
+from batonpass.sync import handover
 from batonpass.sync.reading import find_run_folder, read_run
 from batonpass.sync.restore import fetch_checkpoint
 from batonpass.sync.stores import open_store
@@ -124,6 +125,32 @@ def test_a_takeover_that_names_a_session_takes_the_run_from_that_one_alone(store
             monkeypatch.setattr("legs.FakeTime.sleep", sleep_while_it_beats)
             with pytest.raises(HeldElsewhereError, match=second.joined.session):
                 Leg(store, tmp_path / "home-3", on=host("machine-3"), takeover=gone)
+
+
+def test_of_two_machines_that_take_a_run_from_one_session_at_the_same_moment_one_holds_it(
+    store, home, tmp_path, monkeypatch
+):
+    """The second one's write meets another head than it has read. What it read named the session that is gone; what it reads again does not."""
+    swap, faster = handover._swap, []
+
+    def overtaken(*args):
+        if not faster:
+            faster.append(None)
+            faster[0] = Leg(store, tmp_path / "home-2", on=host("machine-2"), takeover=gone)
+        return swap(*args)
+
+    def sleep_while_it_beats(self, seconds):
+        self.now += seconds
+        faster[0].joined.writer.publish()
+
+    with leg(store, home) as first:
+        gone = first.joined.session
+        monkeypatch.setattr(handover, "_swap", overtaken)
+        monkeypatch.setattr("legs.FakeTime.sleep", sleep_while_it_beats)
+        with pytest.raises(HeldElsewhereError, match="sign of life"):
+            Leg(store, tmp_path / "home-3", on=host("machine-3"), takeover=gone)
+        assert read_run(store, first.joined.folder).head.holder == faster[0].joined.session
+        faster[0].die()
 
 
 def test_a_takeover_of_a_session_that_the_run_does_not_know_stops_and_says_so(store, home, tmp_path):
