@@ -24,9 +24,7 @@ def preflight(
     if wait := start_waits(run, standing, target, now=page.as_of, mount=page.mount):
         found.append(TAKES_AT_ONCE if gone else wait)
     if candidate is not None and run.goal_steps and candidate.step >= run.goal_steps:
-        found.append(
-            "**It has reached its goal**: nothing is left to train, unless you give it a larger one (Organise on the Run page)."
-        )
+        found.append("**It has reached its goal**: nothing is left to train.")
     if candidate is None:
         found.append("**No durable checkpoint yet.** The start will stop rather than begin again from zero.")
     else:
